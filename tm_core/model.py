@@ -1,0 +1,286 @@
+"""What everything else talks about: tasks, changes, events, and the parts of a manifest.
+
+Records on the start-up path are named tuples: a dataclass takes several times as long to define,
+and users feel every millisecond before the first line of work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any, NamedTuple, TypedDict
+
+PRIORITIES = ("low", "medium", "high", "critical")
+STATUSES = ("pending", "in_progress", "blocked", "completed", "cancelled", "deleted")
+OPEN = ("pending", "in_progress", "blocked")
+"""Statuses in which work is still to be done."""
+FIELD_TYPES = ("str", "int", "float", "bool", "datetime", "duration", "enum", "json", "list")
+
+
+class Field(NamedTuple):
+    """A property of tasks that a plugin declares, and that the kernel then stores and offers.
+
+    The kernel adds the column, the options, the checks, JSON, filters, sorting, export and import.
+    """
+
+    name: str
+    """Column, JSON key and Python name: `estimated_hours`. The option is `--estimated-hours`."""
+    type: str
+    """One of `FIELD_TYPES`. A datetime is UTC, a duration is in hours, a list holds strings."""
+    on: tuple[str, ...] = ("add", "update")
+    """The commands that take it."""
+    help: str = ""
+    options: tuple[str, ...] = ()
+    """Spellings of the option, where they differ from the name: `("--tag",)`."""
+    choices: tuple[str, ...] = ()
+    """The values of an enum, lowest first."""
+    choices_setting: str = ""
+    """A setting of the same plugin that holds the choices instead."""
+    minimum: float | None = None
+    maximum: float | None = None
+    max_length: int | None = None
+    """Characters of a string, or of each item of a list."""
+    index: bool = False
+    day_end: bool = False
+    """A datetime given as a bare day means the end of that day, local time."""
+    stored: bool = True
+    """False: no column. The plugin finds the value in `Change.options` and keeps it itself."""
+    default: Any = None
+
+
+class Hook(NamedTuple):
+    """Where the implementation of one hook is, and when it is worth importing."""
+
+    target: Any
+    """A module's dotted name; in a plugin made in code, any object that has the function."""
+    when: tuple[str, ...] = ()
+    """For hooks about a change: names of fields, options or details; the hook is called only if
+    one of them is touched. For `event_handlers`: patterns such as `task.*`. Empty: always."""
+
+
+class Action(NamedTuple):
+    """Something that a plugin lets people do: a command, a method of `TaskManager`, and more."""
+
+    target: Any
+    """`module:function`; in a plugin made in code, the function itself."""
+    help: str
+    """One line, for the list of commands."""
+    view: Any = ""
+    """`module:function` that turns the result into text for a person; empty: the general view."""
+    writes: bool = False
+    """It changes the store: it takes `--dry-run` and `--key`."""
+    hidden: bool = False
+
+
+class Command(NamedTuple):
+    """A plain Click command, for what does not fit an action (a wizard, a following watch)."""
+
+    target: Any
+    """`module:object`; in a plugin made in code, the Click command itself."""
+    help: str
+
+
+class Setting(NamedTuple):
+    """One key of a plugin's configuration: `<plugin>.<key>`."""
+
+    type: str
+    """`str`, `int`, `float`, `bool`, `list` or `dict`."""
+    default: Any
+    help: str
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+class Plugin(NamedTuple):
+    """A manifest: all that the kernel must know of a plugin before it imports any of its modules.
+
+    Every value is a literal, so that the index can hold it as JSON.
+    """
+
+    name: str
+    """The feature's name, in lower case with dashes: `time-tracking`."""
+    summary: str
+    api: int | tuple[int, int] = 1
+    """The API version that it is written for: a major version, or (major, least minor)."""
+    fields: tuple[Field, ...] = ()
+    hooks: Mapping[str, Hook] = {}
+    actions: Mapping[str, Action] = {}
+    """By command name; a space makes a subcommand: `criteria confirm`."""
+    commands: Mapping[str, Command] = {}
+    config: Mapping[str, Setting] = {}
+    migrations: str = ""
+    """The folder of `NNNN_name.sql` files, relative to the package."""
+    requires: tuple[str, ...] = ()
+    """Features without which this one does not work."""
+    enabled: bool = True
+    """Whether it is on unless the configuration says otherwise."""
+
+
+class Problem(NamedTuple):
+    """A reason why a change must not be made."""
+
+    message: str
+    field: str = ""
+    overridable: bool = False
+    """`--force` lets the change pass and records the message in the event."""
+    hint: str = ""
+
+
+class Finding(NamedTuple):
+    """What a health check found."""
+
+    level: str
+    """`ok`, `warning` or `error`."""
+    subject: str
+    message: str
+    hint: str = ""
+
+
+class Event(TypedDict):
+    """One entry of the append-only log."""
+
+    seq: int
+    id: str
+    transaction_id: str
+    at: str
+    actor: str
+    session: str
+    type: str
+    task_id: str | None
+    data: dict[str, Any]
+
+
+class Task(MutableMapping[str, Any]):
+    """A task: a mapping from field name to value, with the kernel's own fields as attributes.
+
+    Setting a value changes this object only; `TaskManager.update` changes the store.
+    """
+
+    __slots__ = ("_values", "details")
+
+    def __init__(self, values: Mapping[str, Any], details: Mapping[str, Any] | None = None) -> None:
+        self._values = dict(values)
+        self.details: dict[str, Any] = dict(details or {})
+        """What plugins tell about the task beside its fields, by name."""
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._values[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        del self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"<Task {self.id} {self.title!r} {self.status}>"
+
+    @property
+    def id(self) -> str:
+        return str(self._values["id"])
+
+    @property
+    def title(self) -> str:
+        return str(self._values["title"])
+
+    @property
+    def description(self) -> str | None:
+        return self._values["description"]  # type: ignore[no-any-return]  # a column of text
+
+    @property
+    def status(self) -> str:
+        return str(self._values["status"])
+
+    @property
+    def priority(self) -> str:
+        return str(self._values["priority"])
+
+    @property
+    def assignee(self) -> str | None:
+        return self._values["assignee"]  # type: ignore[no-any-return]  # a column of text
+
+    @property
+    def version(self) -> int:
+        return int(self._values["version"])
+
+    def copy(self) -> Task:
+        """A task of its own with the same values."""
+        return Task(self._values, self.details)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Fields, then details: the task's JSON shape."""
+        return self._values | self.details
+
+
+class Change:
+    """One change of one task, on its way through the hooks into the store."""
+
+    __slots__ = (
+        "action",
+        "actor",
+        "after",
+        "before",
+        "data",
+        "details",
+        "evidence",
+        "forced",
+        "options",
+        "rows",
+    )
+
+    def __init__(
+        self,
+        action: str,
+        actor: str,
+        before: Task | None,
+        after: Task,
+        *,
+        options: Mapping[str, Any] | None = None,
+        details: Mapping[str, Any] | None = None,
+        evidence: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.action = action
+        """`add`, `update`, `complete`, `delete`, `import` or `undo`."""
+        self.actor = actor
+        self.before = before
+        """None when the task is new."""
+        self.after = after
+        """As it will be written. `task_draft` may change its values."""
+        self.options: dict[str, Any] = dict(options or {})
+        """Values given for fields that are not columns."""
+        self.details: dict[str, Any] = dict(details or {})
+        """When importing: parts as `task_details` gave them, by name."""
+        self.evidence: dict[str, Any] = dict(evidence or {})
+        """Names that the `evidence` hooks measured."""
+        self.forced: list[str] = []
+        """Messages of the problems that `--force` overrode."""
+        self.data: dict[str, Any] = {}
+        """More that plugins want to be in the event, by plugin name."""
+        self.rows: list[list[Any]] = []
+        """What was written to plugins' tables: [table, key, before, after]."""
+
+    @property
+    def changed(self) -> set[str]:
+        """Names of the fields whose value differs (for a new task: that are set)."""
+        if self.before is None:
+            return {name for name, value in self.after.items() if value is not None}
+        before = self.before
+        return {name for name, value in self.after.items() if before.get(name) != value}
+
+    @property
+    def touched(self) -> set[str]:
+        """`changed`, and the options and details that were given: what `Hook.when` looks at."""
+        return self.changed | self.options.keys() | self.details.keys()
+
+    @property
+    def completes(self) -> bool:
+        """The task becomes completed by this change."""
+        return self.after.status == "completed" and (
+            self.before is None or self.before.status != "completed"
+        )
