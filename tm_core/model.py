@@ -47,6 +47,35 @@ class Field(NamedTuple):
     default: Any = None
 
 
+TASK_FIELDS = (
+    Field("id", "str", on=(), max_length=64),
+    Field("title", "str", on=("update",), help="What is to be done", max_length=500),
+    Field(
+        "description",
+        "str",
+        help="More about it",
+        options=("-d", "--description"),
+        max_length=1_000_000,
+    ),
+    Field("status", "enum", on=("update",), help="Where it stands", choices=STATUSES),
+    Field(
+        "priority",
+        "enum",
+        help="How much it matters",
+        options=("-p", "--priority"),
+        choices=PRIORITIES,
+        default="medium",
+    ),
+    Field("assignee", "str", help="Who does it", max_length=200),
+    Field("created_by", "str", on=(), max_length=200),
+    Field("created_at", "datetime", on=()),
+    Field("updated_at", "datetime", on=()),
+    Field("completed_at", "datetime", on=()),
+    Field("version", "int", on=()),
+)
+"""The kernel's own fields of a task, declared as a plugin declares its."""
+
+
 class Hook(NamedTuple):
     """Where the implementation of one hook is, and when it is worth importing."""
 

@@ -1,0 +1,243 @@
+"""What the kernel hands to plugins, and what plugins hand to the kernel, as typed protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from .model import Event, Task
+
+Row = dict[str, Any]
+"""A row of a query, by column name."""
+
+
+class Context(Protocol):
+    """One plugin's view of the store during one operation.
+
+    Reading is free. Writing happens in a transaction: inside a hook that runs in one, or inside
+    `with ctx.event(...)`. Every write is recorded, with what was there before, in the event of the
+    change that it belongs to; that record is what history, undo and sync work from.
+    """
+
+    @property
+    def actor(self) -> str:
+        """Who acts: `--actor`, `TM_AGENT_ID`, or the login name."""
+
+    @property
+    def session(self) -> str:
+        """Names this process or connection in the log."""
+
+    @property
+    def now(self) -> str:
+        """The time of this operation, UTC, as it is stored."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The plugin's own settings, checked, with defaults."""
+
+    @property
+    def project(self) -> str:
+        """The folder that holds the store's folder; paths in the configuration start here."""
+
+    @property
+    def folder(self) -> str:
+        """The store's folder, `.task-orchestrator`: the place for a plugin's files."""
+
+    @property
+    def tasks(self) -> Tasks:
+        """Every action of the store: the same object that the Python API gives."""
+
+    @property
+    def dialect(self) -> SQLDialect:
+        """The few differences between SQL engines."""
+
+    @property
+    def forced(self) -> bool:
+        """Whether `--force` was given."""
+
+    def get(self, task_id: str) -> Task:
+        """The task with this id, or with the only id that begins so. Raises NotFound."""
+
+    def find(
+        self,
+        where: str = "",
+        *,
+        status: str | Sequence[str] = (),
+        sort: str = "",
+        limit: int = 0,
+        details: bool = False,
+    ) -> list[Task]:
+        """Tasks that match a filter expression; see `TaskManager.find`."""
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Rows of a SELECT with `?` placeholders."""
+
+    def query_for(self, tasks: Sequence[Task], sql: str, order: str = "") -> list[Row]:
+        """Rows of `SELECT ... FROM one_table` that belong to these tasks by their `task_id`."""
+
+    def put(self, table: str, key: Mapping[str, Any], values: Mapping[str, Any] | None) -> None:
+        """Insert or update the row with this key in one of the plugin's tables; None deletes it."""
+
+    def event(
+        self, event_type: str, task_id: str | None = None, **data: Any
+    ) -> AbstractContextManager[None]:
+        """Open (or join) a transaction and record one event with all that is put inside it."""
+
+    def update(self, task_id: str, **fields: Any) -> Task:
+        """Change a task in the running transaction, through all hooks, with an event of its own."""
+
+    def gather_evidence(self, task: Task, sources: Sequence[str] = ()) -> dict[str, Any]:
+        """What the `evidence` hooks measure for this task. Never inside a transaction."""
+
+    def collect(self, hook: str) -> list[Any]:
+        """Everything that the enabled plugins give for a collecting hook, such as validators."""
+
+    def snapshot(self) -> AbstractContextManager[TaskSet]:
+        """One unchanging view of the store for as long as the block lasts."""
+
+    def setting(self, key: str) -> Any:
+        """Any setting by its dotted key, or None."""
+
+    def field_choices(self, name: str) -> tuple[str, ...]:
+        """The allowed values of an enum field, as configured."""
+
+    def warn(self, message: str) -> None:
+        """Say one line on stderr."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Show on a terminal how far a long action is."""
+
+
+class Tasks(Protocol):
+    """The facade: see `TaskManager`, whose further methods are the enabled plugins' actions."""
+
+    def __getattr__(self, name: str) -> Any:
+        """An action by its Python name: `ctx.tasks.add`."""
+
+
+class TaskSet(Protocol):
+    """All tasks of one read snapshot: iterate over dicts, or ask the store in SQL."""
+
+    def __iter__(self) -> Iterator[Row]:
+        """Every task that is not deleted, as a dict, one at a time."""
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Rows of a SELECT with `?` placeholders."""
+
+    @property
+    def dialect(self) -> SQLDialect:
+        """The few differences between SQL engines."""
+
+    @property
+    def last_event(self) -> int:
+        """The log's last sequence number in this snapshot."""
+
+
+class Validator(Protocol):
+    """A strategy that judges a criterion which names it."""
+
+    def get_name(self) -> str:
+        """The name that a criterion gives as its `validator`."""
+
+    def validate(self, criterion: Mapping[str, Any], context: Mapping[str, Any]) -> bool:
+        """Whether the criterion holds; `context` has every name that expressions may use."""
+
+
+class MetricCalculator(Protocol):
+    """A measure of the work, by name."""
+
+    name: str
+
+    def calculate(self, tasks: TaskSet) -> Mapping[str, Any]:
+        """Figures by name."""
+
+
+class Handler(Protocol):
+    """An observer of events whose type matches its pattern, such as `task.completed`, `task.*`."""
+
+    name: str
+    pattern: str
+
+    def handle(self, event: Event) -> None:
+        """React to what happened. May use the network; may be called again for the same event."""
+
+
+class ConfigProvider(Protocol):
+    """A further source of configuration."""
+
+    name: str
+
+    def get_config(self) -> Mapping[str, Any]:
+        """Nested settings, as a configuration file holds them."""
+
+    def set_config(self, config: Mapping[str, Any]) -> None:
+        """Keep settings at the source; raise TmError where it is read-only."""
+
+
+class SQLDialect(Protocol):
+    """Where SQL engines differ: each method gives SQL text."""
+
+    def contains(self, haystack: str, needle: str) -> str:
+        """Whether one text holds another; case matters."""
+
+    def list_contains(self, column: str, item: str) -> str:
+        """Whether a list field holds an item."""
+
+    def list_items(self, column: str) -> str:
+        """A table expression with one row per item of a list field, in its column `value`."""
+
+    def hours_between(self, start: str, end: str) -> str:
+        """The hours from one stored instant to another."""
+
+    def schema(self, text: str) -> str:
+        """The statements of a migration in this engine's words."""
+
+
+class Database(Protocol):
+    """A connection to a store: what a storage backend opens."""
+
+    url: str
+    dialect: SQLDialect
+    self_migrating: bool
+    """Whether the store is this user's own and brings itself up to date when it is opened."""
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """All rows of a SELECT."""
+
+    def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
+        """Rows of a SELECT, one at a time, in bounded memory."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement and give the number of rows that it touched."""
+
+    def execute_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
+        """Run one statement for many rows."""
+
+    def insert_returning(self, sql: str, parameters: Sequence[Any], column: str) -> Any:
+        """Insert one row and give the value that the engine chose for a column."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Everything inside is written together or not at all; writers wait for each other."""
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """A part of the transaction that is undone alone when it raises."""
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Reads inside see one state of the store."""
+
+    def columns(self, table: str) -> set[str]:
+        """The names of a table's columns; empty where there is no such table."""
+
+    def backup(self, reason: str) -> str:
+        """Copy the whole store aside and give the copy's place; empty where the engine does not."""
+
+    def close(self) -> None:
+        """Let go of the store."""
+
+
+class Backend(Protocol):
+    """A storage engine."""
+
+    def open(self, url: str, *, create: bool, settings: Mapping[str, Any]) -> Database:
+        """Connect to a store; with `create`, make it where there is none. Raises DatabaseError."""

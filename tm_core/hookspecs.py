@@ -1,0 +1,180 @@
+"""The hooks. Each docstring is its reference entry: when it runs, what a failure does, an example.
+
+A plugin implements a hook as a function of the same name, marked `@hookimpl`, in the module that
+its manifest names for the hook. It may take fewer of the arguments than are listed here; what is
+passed may grow attributes, so a signature never has to change.
+
+Plugins are called in this order: those marked `tryfirst`, the others by registration (built-ins
+first, then by name), those marked `trylast`. Wrappers are not supported: an implementation that is
+called alone can be blamed alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from .context import (
+        Backend,
+        ConfigProvider,
+        Context,
+        Handler,
+        MetricCalculator,
+        Validator,
+    )
+    from .model import Change, Finding, Problem, Task
+
+hookspec = pluggy.HookspecMarker("tm")
+hookimpl = pluggy.HookimplMarker("tm")
+
+API_VERSION = (1, 0)
+"""(major, minor): a minor version only adds."""
+
+
+class Hooks:
+    """The specifications that pluggy checks implementations against."""
+
+    @hookspec
+    def task_draft(self, ctx: Context, draft: Change) -> None:
+        """Amend a change before it is validated, by setting values of `draft.after`.
+
+        Runs in the transaction, before `task_validate`. When it raises, the draft is restored, the
+        plugin is skipped for this change, and a line on stderr says so.
+
+            @hookimpl
+            def task_draft(ctx, draft):
+                if draft.before is None and draft.after.get("type") is None:
+                    draft.after["type"] = "task"
+        """
+
+    @hookspec
+    def task_validate(self, ctx: Context, change: Change) -> Iterable[Problem]:  # type: ignore[empty-body]
+        """Give the reasons why a change must not be made; none lets it pass.
+
+        Runs in the transaction, on the change as it will be written. Any problem refuses the whole
+        change (exit 5); an `overridable` one can be forced, which the event records. When it
+        raises, that is a problem too, "could not check": the gate fails closed.
+
+            @hookimpl
+            def task_validate(ctx, change):
+                if change.completes and not change.after["assignee"]:
+                    yield Problem("a completed task needs an assignee", field="assignee")
+        """
+
+    @hookspec
+    def task_write(self, ctx: Context, change: Change) -> None:
+        """Write the plugin's share of a change to its own tables, with `ctx.put`.
+
+        Runs in the transaction, after the task's row is written, in a savepoint of its own. Further
+        tasks may be changed through `ctx.update`. When it raises, its share is rolled back and a
+        line says so; a plugin that the project requires rolls back everything.
+
+            @hookimpl
+            def task_write(ctx, change):
+                if "depends_on" in change.options:
+                    for other in change.options["depends_on"]:
+                        ctx.put("dependencies_edge", {"task_id": change.after.id, ...}, {...})
+        """
+
+    @hookspec
+    def task_details(  # type: ignore[empty-body]
+        self, ctx: Context, tasks: Sequence[Task]
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """Give what else there is to tell of tasks: part's name -> task id -> JSON value.
+
+        Runs for `show`, `list --json` and `export`, once for many tasks: read with one query, never
+        one per task. The same parts come back in `Change.details` when an export is imported, and
+        `task_write` keeps them. When it raises, its parts are left out and a line says so.
+
+            @hookimpl
+            def task_details(ctx, tasks):
+                rows = ctx.query_for(tasks, "SELECT task_id, note FROM notes_note")
+                return {"notes": {row["task_id"]: row["note"] for row in rows}}
+        """
+
+    @hookspec
+    def criterion_validators(self, ctx: Context) -> Iterable[Validator]:  # type: ignore[empty-body]
+        """Offer strategies that a criterion can name instead of an expression.
+
+        Runs when criteria are checked, in the transaction. When a strategy raises, its criterion is
+        *unknown*, which never counts as passed.
+
+            class Signed:
+                def get_name(self): return "signed"
+                def validate(self, criterion, context): return bool(context.get("signed_by"))
+
+            @hookimpl
+            def criterion_validators(ctx):
+                return [Signed()]
+        """
+
+    @hookspec
+    def evidence(self, ctx: Context, task: Task, sources: Sequence[str]) -> Mapping[str, Any]:  # type: ignore[empty-body]
+        """Measure facts that criteria may name: `{"tests": {"failed": 0}}` gives `tests.failed`.
+
+        Runs before the transaction opens, so it may read files and start programs. When it raises,
+        its names are absent, and the criteria that need them are *unknown*.
+
+            @hookimpl
+            def evidence(ctx, task, sources):
+                return {"build": {"size": os.path.getsize("build/app.bin")}}
+        """
+
+    @hookspec
+    def metric_calculators(self, ctx: Context) -> Iterable[MetricCalculator]:  # type: ignore[empty-body]
+        """Offer measures of the work. Runs when metrics are asked for, on one read snapshot.
+
+        When a calculator raises, its row shows the error.
+
+            class Open:
+                name = "open"
+                def calculate(self, tasks):
+                    return {"count": tasks.query("SELECT count(*) AS n FROM task")[0]["n"]}
+
+            @hookimpl
+            def metric_calculators(ctx):
+                return [Open()]
+        """
+
+    @hookspec
+    def event_handlers(self, ctx: Context) -> Iterable[Handler]:  # type: ignore[empty-body]
+        """Offer observers of what happened. They run after the commit, from the outbox.
+
+        Every event that matches is handed to each handler at least once, in the order of the log,
+        also when the process that wrote it died. A handler that raises never fails the command: the
+        error is recorded, and the event is offered again later, after a growing pause.
+
+            class Mail:
+                name = "mail"
+                pattern = "task.completed"
+                def handle(self, event): send(event["task_id"])
+
+            @hookimpl
+            def event_handlers(ctx):
+                return [Mail()]
+        """
+
+    @hookspec
+    def config_providers(self, ctx: Context) -> Iterable[ConfigProvider]:  # type: ignore[empty-body]
+        """Offer further sources of configuration, between the user's files and the project's.
+
+        Runs at start-up, once plugins are chosen; a provider cannot choose plugins or the store.
+        When it raises, its layer is skipped and a line says so.
+        """
+
+    @hookspec
+    def health_checks(self, ctx: Context) -> Iterable[Finding]:  # type: ignore[empty-body]
+        """Report what is well and what is not. Runs for `tm doctor`; raising is a finding too."""
+
+    @hookspec
+    def storage_backends(self) -> Mapping[str, Backend]:  # type: ignore[empty-body]
+        """Offer storage engines, by URL scheme. Runs when a store with such a URL is opened.
+
+        When it raises, the command stops: the store cannot be opened.
+        """
+
+
+HOOKS = tuple(name for name in vars(Hooks) if not name.startswith("_"))

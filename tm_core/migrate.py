@@ -1,0 +1,141 @@
+"""Brings a store's schema up to what the kernel and the enabled plugins expect.
+
+A migration set belongs to an owner, the kernel or a plugin, and is a list of named steps. A step
+and the record that it was done are one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from .context import Database
+from .errors import DatabaseError, NewerSchema, TmError
+from .when import instant_now
+
+BOOKKEEPING = (
+    """CREATE TABLE IF NOT EXISTS migration (
+        owner TEXT NOT NULL, name TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (owner, name))""",
+    "CREATE TABLE IF NOT EXISTS schema_fingerprint (expected TEXT PRIMARY KEY NOT NULL)",
+)
+
+
+class MigrationSet(NamedTuple):
+    """What one owner expects to have been done to the store."""
+
+    owner: str
+    names: tuple[str, ...]
+    """In order; a store that has more of the kernel's was written by a newer version."""
+    read: Callable[[str], str]
+    """Gives a step's SQL by its name. Called only for what is pending."""
+
+
+def fingerprint(sets: Sequence[MigrationSet]) -> str:
+    """What a store must have seen, as one text: the start-up path compares it and is done."""
+    return ";".join(f"{each.owner}:{','.join(each.names)}" for each in sets)
+
+
+def is_current(database: Database, sets: Sequence[MigrationSet]) -> bool:
+    """Whether the store is known to satisfy these sets: one indexed read."""
+    rows = database.query(
+        "SELECT 1 AS found FROM schema_fingerprint WHERE expected = ?", [fingerprint(sets)]
+    )
+    return bool(rows)
+
+
+def pending(database: Database, sets: Sequence[MigrationSet]) -> list[tuple[MigrationSet, str]]:
+    """The steps still to be done, in order. Raises NewerSchema."""
+    done: dict[str, set[str]] = {}
+    if database.columns("migration"):
+        for row in database.query("SELECT owner, name FROM migration"):
+            done.setdefault(row["owner"], set()).add(row["name"])
+    for each in sets:
+        unknown = sorted(done.get(each.owner, set()) - set(each.names))
+        if each.owner == "kernel" and unknown:
+            raise NewerSchema(
+                f"the store was written by a newer version of tm (it has {unknown[-1]})",
+                "pip install --upgrade task-orchestrator",
+            )
+    return [
+        (each, name) for each in sets for name in each.names if name not in done.get(each.owner, ())
+    ]
+
+
+def apply(
+    database: Database,
+    sets: Sequence[MigrationSet],
+    blame: Callable[[str, TmError], None],
+    backup: bool = True,
+) -> list[str]:
+    """Do what is pending and give its names. A plugin's failing step is undone and blamed."""
+    todo = pending(database, sets)
+    applied: list[str] = []
+    if todo and backup and database.columns("task"):
+        if database.query("SELECT 1 AS found FROM task LIMIT 1"):
+            database.backup("before-migration")
+    failed: set[str] = set()
+    for each, name in todo:
+        if each.owner in failed:
+            continue
+        try:
+            if _step(database, each, name):
+                applied.append(f"{each.owner}:{name}")
+        except TmError as error:
+            if each.owner == "kernel":
+                raise
+            failed.add(each.owner)
+            blame(each.owner, error)
+    kept = [each for each in sets if each.owner not in failed]
+    with database.transaction():
+        for statement in BOOKKEEPING:
+            database.execute(statement)
+        if applied:
+            # Others look again, so that an older version cannot miss what is new.
+            database.execute("DELETE FROM schema_fingerprint")
+        database.execute(
+            "INSERT INTO schema_fingerprint (expected) VALUES (?) ON CONFLICT DO NOTHING",
+            [fingerprint(kept)],
+        )
+    return applied
+
+
+def _step(database: Database, each: MigrationSet, name: str) -> bool:
+    with database.transaction():
+        for statement in BOOKKEEPING:
+            database.execute(statement)
+        known = database.query(
+            "SELECT 1 AS found FROM migration WHERE owner = ? AND name = ?", [each.owner, name]
+        )
+        if known:  # another process was first
+            return False
+        for statement in statements(database.dialect.schema(each.read(name))):
+            try:
+                database.execute(statement)
+            except DatabaseError as error:
+                raise DatabaseError(
+                    f"migration {name} of '{each.owner}' failed: {error.message}",
+                    "the store is as it was; mend or remove the plugin",
+                ) from error
+        database.execute(
+            "INSERT INTO migration (owner, name, at) VALUES (?, ?, ?)",
+            [each.owner, name, instant_now()],
+        )
+    return True
+
+
+def statements(text: str) -> list[str]:
+    """A script's statements; a trigger's inner semicolons do not end it."""
+    import sqlite3
+
+    found: list[str] = []
+    current = ""
+    for line in text.splitlines(keepends=True):
+        if not current.strip() and line.lstrip().startswith("--"):
+            continue
+        current += line
+        if line.rstrip().endswith(";") and sqlite3.complete_statement(current):
+            found.append(current.strip())
+            current = ""
+    if current.strip():
+        found.append(current.strip())
+    return found
