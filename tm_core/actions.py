@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
 from . import values
@@ -99,6 +99,22 @@ class Signature(NamedTuple):
                 positional.append(value)
         named |= {name: values.check(fields[name], value) for name, value in extra.items()}
         return positional, named
+
+    def given(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
+        """A Python call's arguments by parameter name. Raises TypeError as a call would."""
+        found: dict[str, Any] = dict(named)
+        places = [parameter for parameter in self.parameters if parameter.kind != "option"]
+        rest = list(arguments)
+        for parameter in places:
+            if parameter.kind == "arguments":
+                found[parameter.name], rest = rest, []
+            elif rest:
+                if parameter.name in found:
+                    raise TypeError(f"'{parameter.name}' is given twice")
+                found[parameter.name] = rest.pop(0)
+        if rest:
+            raise TypeError(f"{len(rest)} argument(s) too many")
+        return found
 
     @staticmethod
     def _checked(parameter: Parameter, value: Any, resolve: Callable[[str], str]) -> Any:

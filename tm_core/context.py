@@ -56,6 +56,10 @@ class Context(Protocol):
     def forced(self) -> bool:
         """Whether `--force` was given."""
 
+    @property
+    def for_program(self) -> bool:
+        """Whether the result goes to a program, which wants all there is to tell."""
+
     def get(self, task_id: str) -> Task:
         """The task with this id, or with the only id that begins so. Raises NotFound."""
 

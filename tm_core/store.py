@@ -32,6 +32,10 @@ class Store:
 
     def __init__(self, database: Database, fields: Sequence[Field]) -> None:
         self.database = database
+        self.declare(fields)
+
+    def declare(self, fields: Sequence[Field]) -> None:
+        """Take these fields as the columns."""
         self.fields = {field.name: field for field in fields}
         self._columns = ", ".join(f"task.{_quoted(name)}" for name in self.fields)
 

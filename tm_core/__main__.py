@@ -1,0 +1,5 @@
+"""`python -m tm_core` is `tm`."""
+
+from .cli import main
+
+main()

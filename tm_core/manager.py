@@ -1,0 +1,666 @@
+"""`TaskManager`: the facade over one store. Every use case passes here."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from . import expressions, migrate, undo, values
+from .actions import Signature, signature_of
+from .changes import AlreadyDone, Changes
+from .context import Database
+from .errors import Conflict, FeatureDisabled, NotFound, TmError, UsageError
+from .host import Host
+from .migrate import MigrationSet
+from .model import Action, Change, Event, Field, Plugin, Task
+from .outbox import Outbox
+from .plugin_context import PluginContext, Session
+from .registry import Installed
+from .store import Store, new_event_id, new_task_id
+from .workspace import FOLDER, Workspace
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class TaskManager:
+    """The tasks of one store, and all that can be done with them.
+
+    Besides the methods below, each action of an enabled plugin is a method: its name with dashes
+    and spaces as underscores. Using one of a plugin that is off raises FeatureDisabled.
+
+    Use as a context manager, from one thread:
+
+        with TaskManager.open() as tm:
+            task = tm.add("Write the tutorial", priority="high")
+            tm.complete(task.id)
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        actor: str = "",
+        create: bool = False,
+        show_progress: Callable[[int, int], None] | None = None,
+        for_program: bool = False,
+    ) -> None:
+        """Open the workspace's store. See `open` for the usual way."""
+        self.workspace = workspace
+        self.host: Host = workspace.host
+        self.database: Database = workspace.open_database(create=create)
+        self.migrated = self._migrate(create)
+        """Names of the migrations that opening the store applied."""
+        self.store = Store(self.database, self.host.fields())
+        self._outbox = Outbox(self.store, self.host, self._context)
+        self._changes = Changes(
+            self.store,
+            self.host,
+            actor=actor or workspace.actor,
+            session=os.urandom(4).hex(),
+            context=self._context,
+            after_commit=self._deliver,
+        )
+        self._session = Session(
+            workspace, self.store, self._changes, self, show_progress or _no_progress, for_program
+        )
+        if workspace.add_providers(self._context):
+            self.store.declare(self.host.fields())
+
+    @classmethod
+    def open(
+        cls,
+        path: str = "",
+        *,
+        actor: str = "",
+        create: bool = False,
+        plugins: Sequence[Plugin] = (),
+        settings: Sequence[str] = (),
+        environ: Mapping[str, str] | None = None,
+        report: Callable[[str], None] | None = None,
+    ) -> TaskManager:
+        """Open a store.
+
+        Args:
+            path: A project folder, a `.db` file or a URL; the current folder by default, where the
+                store is found as `tm` finds it.
+            actor: Who acts; as configured by default.
+            create: Make the store where there is none.
+            plugins: Plugins made in code, beside the installed ones.
+            settings: `key=value`, above every other layer of the configuration.
+            environ: The environment; the process's own by default.
+            report: Takes one line about something that is not as it should be; stderr by default.
+
+        Raises:
+            NoStore: There is no store, and `create` is not set.
+            DatabaseError: It cannot be used.
+            ConfigError: Its configuration cannot be used.
+        """
+        is_store = "://" in path or path.endswith(".db")
+        store = path if is_store else ""
+        if create and path and not is_store:
+            store = os.path.join(path, FOLDER)
+            os.makedirs(store, mode=0o700, exist_ok=True)
+        workspace = Workspace(
+            path if path and not is_store else ".",
+            store=store,
+            plugins=plugins,
+            settings=settings,
+            environ=environ,
+            report=report or (lambda line: print(f"tm: {line}", file=sys.stderr)),
+        )
+        return cls(workspace, actor=actor, create=create)
+
+    def __enter__(self) -> TaskManager:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self.workspace.close()
+
+    def _migrate(self, create: bool) -> list[str]:
+        sets = [kernel_migrations(), *self.host.migration_sets()]
+        known = create or bool(self.database.columns("schema_fingerprint"))
+        if not known:
+            raise _not_ours(self.database)
+        if not create and migrate.is_current(self.database, sets):
+            return []
+        if not create and not self.database.self_migrating:
+            todo = migrate.pending(self.database, sets)
+            if todo:
+                raise Conflict(
+                    f"the shared store lacks {len(todo)} migration(s)", "tm migrate --apply"
+                )
+        return migrate.apply(self.database, sets, self._migration_failed)
+
+    def _migration_failed(self, owner: str, error: TmError) -> None:
+        plugin = self.host.enabled[owner]
+        self.host.blame(plugin, "migration", error)
+        del self.host.enabled[owner]
+
+    def _context(self, plugin: str) -> PluginContext:
+        return PluginContext(lambda: self._session, plugin)
+
+    # Who and how
+
+    @property
+    def actor(self) -> str:
+        """Who acts."""
+        return self._changes.actor
+
+    @property
+    def changes(self) -> Changes:
+        """The running transaction."""
+        return self._changes
+
+    @contextmanager
+    def options(
+        self, *, dry_run: bool = False, force: bool = False, key: str = "", action: str = ""
+    ) -> Iterator[None]:
+        """How the writes inside are done.
+
+        Args:
+            dry_run: Do everything, then write nothing.
+            force: Pass overridable problems; the event records them.
+            key: An idempotency key: a write that was done under it is not done again.
+            action: What the key stands for; using it for something else is a Conflict.
+        """
+        changes = self._changes
+        saved = (changes.dry_run, changes.force, changes.request)
+        changes.dry_run, changes.force = dry_run or saved[0], force or saved[1]
+        changes.request = (key, action) if key else None
+        try:
+            yield
+        finally:
+            changes.dry_run, changes.force, changes.request = saved
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Write everything inside together, or nothing."""
+        return self._changes.transaction()
+
+    # The kernel's own verbs
+
+    def add(
+        self,
+        title: str,
+        *,
+        description: str | None = None,
+        priority: str = "medium",
+        assignee: str | None = None,
+        **fields: Any,
+    ) -> Task:
+        """Add a task and give it back with its new id.
+
+        Args:
+            title: What is to be done, in one line of at most 500 characters.
+            description: More about it.
+            priority: `low`, `medium`, `high` or `critical`.
+            assignee: Who does it.
+            fields: Fields that enabled plugins declare, such as `deadline` or `estimated_hours`.
+
+        Raises:
+            ValidationError: A value or a rule refuses it; nothing was written.
+            FeatureDisabled: A field belongs to a feature that is off.
+        """
+        given = {"description": description, "priority": priority, "assignee": assignee, **fields}
+        stored, options = self._split("add", given)
+        with self.transaction():
+            after = self._blank() | {"title": title} | stored
+            after["priority"] = after["priority"] or "medium"
+            while self.store.get(after["id"]) is not None:
+                after["id"] = new_task_id()
+            change = Change("add", self.actor, None, Task(after), options=options)
+            return self._changes.apply(change)
+
+    def _blank(self) -> dict[str, Any]:
+        now = self._changes.now
+        return {name: field.default for name, field in self.store.fields.items()} | {
+            "id": new_task_id(),
+            "status": "pending",
+            "created_by": self.actor,
+            "created_at": now,
+            "updated_at": now,
+            "version": 1,
+        }
+
+    def update(
+        self, task_id: str, *, if_version: int | None = None, force: bool = False, **fields: Any
+    ) -> Task:
+        """Change fields of a task and give it back as it is now.
+
+        Args:
+            task_id: The id, or an unambiguous beginning of it.
+            if_version: Only if the task still has this version.
+            force: Pass problems that may be overridden; the event records them.
+            fields: New values by field name; None clears one.
+
+        Raises:
+            NotFound: There is no such task.
+            Conflict: It was changed meanwhile.
+            ValidationError: A value or a rule refuses it; nothing was written.
+        """
+        if fields.get("status") == "completed":
+            return self.complete(task_id, if_version=if_version, force=force, **fields)
+        return self._change("update", task_id, fields, if_version=if_version, force=force)
+
+    def complete(
+        self, task_id: str, *, if_version: int | None = None, force: bool = False, **fields: Any
+    ) -> Task:
+        """Complete a task: every rule about completion is checked, then dependents are told.
+
+        Args:
+            task_id: The id, or an unambiguous beginning of it.
+            if_version: Only if the task still has this version.
+            force: Pass problems that may be overridden; the event records them.
+            fields: Fields and options that plugins offer, such as `validate`, `actual_hours`.
+
+        Raises:
+            NotFound: There is no such task.
+            Conflict: It is completed already, or was changed meanwhile.
+            ValidationError: A rule refuses it; nothing was written.
+        """
+        fields = {**fields, "status": "completed"}
+        return self._change("complete", task_id, fields, if_version=if_version, force=force)
+
+    def delete(self, task_id: str, *, purge: bool = False, force: bool = False) -> Task:
+        """Delete a task. It stays in the store, hidden, until it is purged.
+
+        Args:
+            task_id: The id, or an unambiguous beginning of it.
+            purge: Remove the row and what plugins keep for it, for good. The log stays.
+            force: Pass problems that may be overridden.
+
+        Raises:
+            NotFound: There is no such task.
+            ValidationError: A rule refuses it, for example because others depend on it.
+        """
+        with self.transaction():
+            task = self._change("delete", task_id, {"status": "deleted"}, force=force)
+            if purge:
+                self.store.purge(task.id)
+                self._changes.append("task.purged", task.id, {"title": task.title})
+        return task
+
+    def _change(
+        self,
+        verb: str,
+        task_id: str,
+        fields: Mapping[str, Any],
+        *,
+        if_version: int | None = None,
+        force: bool = False,
+    ) -> Task:
+        stored, options = self._split(verb, fields)
+        evidence: dict[str, Any] = {}
+        if stored.get("status") == "completed":
+            task = self.get(task_id, details=False)
+            evidence = self.gather_evidence(task, touched={*stored, *options}, options=options)
+        with self.options(force=force), self.transaction():
+            before = self.get(task_id, details=False)
+            if if_version is not None and before.version != if_version:
+                raise Conflict(
+                    f"task {before.id} has version {before.version}, not {if_version}",
+                    "look at it and try again",
+                )
+            if verb == "complete" and before.status == "completed":
+                raise Conflict(
+                    f"task {before.id} was completed already, at {before['completed_at']}",
+                    f"tm update {before.id} --status pending reopens it",
+                )
+            after = Task({**before, **stored})
+            change = Change(
+                verb, self.actor, before, after, options=options, evidence=evidence
+            )
+            return self._changes.apply(change)
+
+    def get(self, task_id: str, *, details: bool = True) -> Task:
+        """A task by its id or an unambiguous beginning of it.
+
+        Args:
+            task_id: The id.
+            details: With what plugins tell about it beside its fields.
+
+        Raises:
+            NotFound: No id, or more than one, begins so.
+        """
+        task = self.store.get(self.store.resolve(task_id))
+        if task is None:
+            raise NotFound(f"task {task_id} was taken away meanwhile")
+        if details:
+            self.add_details([task])
+        return task
+
+    def find(
+        self,
+        where: str = "",
+        *,
+        status: str | Sequence[str] = (),
+        sort: str = "",
+        limit: int = 0,
+        offset: int = 0,
+        details: bool = False,
+    ) -> list[Task]:
+        """Tasks that match.
+
+        Args:
+            where: A filter in the expression language, such as `"estimated_hours > 8"`.
+            status: One or more statuses; by default all but `deleted`.
+            sort: Field names, a dash before one for descending; newest first by default.
+            limit: At most so many; 0 for all.
+            offset: Leave out so many first.
+            details: With what plugins tell about each.
+
+        Raises:
+            ExpressionError: The filter or the order is not in the language.
+        """
+        found = list(self.select(where, status=status, sort=sort, limit=limit, offset=offset))
+        if details:
+            self.add_details(found)
+        return found
+
+    def select(
+        self,
+        where: str = "",
+        *,
+        status: str | Sequence[str] = (),
+        sort: str = "",
+        limit: int = 0,
+        offset: int = 0,
+    ) -> Iterator[Task]:
+        """As `find`, one at a time and in bounded memory, without details."""
+        condition, parameters = self.condition(where, status=status)
+        columns = self.store.columns
+        order = "task.created_at DESC, task.id"
+        if sort:
+            order = f"{expressions.compile_sort(sort, columns)}, task.id"
+        return self.store.select(condition, parameters, order, limit, offset)
+
+    def count(self, where: str = "", *, status: str | Sequence[str] = ()) -> int:
+        """How many tasks match."""
+        return self.store.count(*self.condition(where, status=status))
+
+    def condition(
+        self, where: str, *, status: str | Sequence[str] = ()
+    ) -> tuple[str, list[object]]:
+        """A filter as SQL over the table `task`, with its parameters."""
+        chosen = [status] if isinstance(status, str) else list(status)
+        states = self.store.fields["status"]
+        names = [values.check(states, name) for name in chosen if name]
+        if names:
+            condition = f"task.status IN ({', '.join('?' * len(names))})"
+            parameters: list[object] = list(names)
+        else:
+            condition, parameters = "task.status <> 'deleted'", []
+        if where:
+            text, more = expressions.compile_filter(where, self.store.columns, self.database.dialect)
+            condition += f" AND {text}"
+            parameters += more
+        return condition, parameters
+
+    def log(
+        self,
+        task_id: str = "",
+        *,
+        actor: str = "",
+        event_type: str = "",
+        after: int = 0,
+        limit: int = 0,
+        newest_first: bool = False,
+    ) -> Iterator[Event]:
+        """Events of the log, one at a time.
+
+        Args:
+            task_id: Only about this task.
+            actor: Only by this actor.
+            event_type: Only of this type; `*` stands for anything.
+            after: Only past this sequence number.
+            limit: At most so many; 0 for all.
+            newest_first: Backwards.
+        """
+        conditions, parameters = ["seq > ?"], [after]
+        if task_id:
+            conditions.append("task_id = ?")
+            parameters.append(self.store.resolve(task_id))  # type: ignore[arg-type]
+        if actor:
+            conditions.append("actor = ?")
+            parameters.append(actor)  # type: ignore[arg-type]
+        if event_type:
+            conditions.append("type LIKE ? ESCAPE '\\'")
+            escaped = event_type.replace("_", "\\_").replace("%", "\\%")
+            parameters.append(escaped.replace("*", "%"))  # type: ignore[arg-type]
+        return self.store.events(
+            " AND ".join(conditions), parameters, limit=limit, newest_first=newest_first
+        )
+
+    def undo(self, seq: int | None = None) -> list[Event]:
+        """Take back the transaction of an event, or the actor's last one; gives its events.
+
+        Raises:
+            NotFound: There is nothing to undo.
+            Conflict: What it wrote was changed afterwards.
+        """
+        return undo.undo(self._changes, seq)
+
+    def restore(self, record: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) -> Task:
+        """Bring in a task as an export holds it: with its id, its times and its details.
+
+        Args:
+            record: Values by field name; whatever else is in it goes to the plugins as details.
+            events: The task's history, which keeps its times and actors.
+
+        Raises:
+            Conflict: The id is taken.
+            ValidationError: A value or a rule refuses it.
+        """
+        fields = self.store.fields
+        virtual = self.host.fields_on("add")
+        given = {n: values.check(fields[n], v) for n, v in record.items() if n in fields}
+        details = {n: v for n, v in record.items() if n not in fields and v is not None}
+        options = {n: values.check(virtual[n], details.pop(n)) for n in [*details] if n in virtual}
+        with self.transaction():
+            given = {name: value for name, value in given.items() if value is not None}
+            after = Task(self._blank() | given)
+            if "updated_at" not in given:
+                after["updated_at"] = after["created_at"]
+            change = Change("import", self.actor, None, after, options=options, details=details)
+            task = self._changes.apply(change)
+            for event in events:
+                self.store.append(
+                    {
+                        **event,
+                        "id": new_event_id(),
+                        "transaction_id": self._changes.transaction_id,
+                        "task_id": task.id,
+                        "data": {"imported": event["data"]},
+                    }
+                )
+        return task
+
+    # For plugins, through their context
+
+    def gather_evidence(
+        self, task: Task, *, touched: set[str] | None = None, options: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """What the `evidence` hooks measure. Never in a transaction: they may read and run."""
+        if self._changes.active:
+            raise RuntimeError("evidence cannot be gathered inside a transaction")
+        found: dict[str, Any] = {}
+        sources = list(options.get("evidence") or ())
+        for each in self.host.implementations("evidence", touched):
+            context = self._context(each.plugin.name)
+            try:
+                found |= self.host.invoke(each, ctx=context, task=task, sources=sources) or {}
+            except TmError:
+                raise
+            except Exception as error:
+                self.host.blame(each.plugin, "evidence", error)
+        return found
+
+    def add_details(self, tasks: Sequence[Task]) -> None:
+        """Put into each task what plugins tell about it."""
+        if not tasks:
+            return
+        for each in self.host.implementations("task_details"):
+            context = self._context(each.plugin.name)
+            try:
+                parts = self.host.invoke(each, ctx=context, tasks=tasks) or {}
+                for name, by_id in parts.items():
+                    for task in tasks:
+                        if task.id in by_id:
+                            task.details[name] = by_id[task.id]
+            except Exception as error:
+                self.host.blame(each.plugin, "task_details", error)
+
+    def _deliver(self) -> None:
+        if self._changes.first_seq and any("event_handlers" in self.host.manifest(n).hooks for n in self.host.enabled):
+            self._outbox.deliver(self._changes.first_seq - 1)
+
+    def deliver(self) -> None:
+        """Hand out events that wait for their handlers, for instance after a failure."""
+        self._outbox.deliver()
+
+    def _split(
+        self, verb: str, given: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Check what was given for a verb; gives values for columns, and options for plugins."""
+        known = self.host.fields_on(verb)
+        stored: dict[str, Any] = {}
+        options: dict[str, Any] = {}
+        for name, value in given.items():
+            field = known.get(name)
+            if field is None and name == "status" and verb in ("complete", "delete"):
+                field = self.store.fields["status"]
+            if field is None:
+                if value is None:
+                    continue
+                raise self._unknown(verb, name)
+            if field.stored:
+                stored[name] = values.check(field, value)
+            elif value is not None:
+                options[name] = values.check(field, value)
+        return stored, options
+
+    def _unknown(self, verb: str, name: str) -> TmError:
+        owner = self.host.owner_of_option(verb, name)
+        if owner:
+            return FeatureDisabled(owner)
+        return UsageError(f"'{verb}' does not take '{name}'", f"tm {verb} --help")
+
+    def field(self, name: str) -> Field:
+        """The declaration of a stored field."""
+        return self.store.fields[name]
+
+    # Plugins' actions as methods
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_") or "host" not in self.__dict__:
+            raise AttributeError(name)
+        for command, (plugin, action) in self.host.actions().items():
+            if method_name(command) == name:
+                return self._bound(command, plugin, action)
+        for one in self.host.installed:
+            if one.manifest is not None and one.name not in self.host.enabled:
+                if any(method_name(command) == name for command in one.manifest.actions):
+                    raise FeatureDisabled(one.name)
+        raise AttributeError(f"TaskManager has no action '{name}'")
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *map(method_name, self.host.actions())]
+
+    def _bound(self, command: str, plugin: Installed, action: Action) -> Callable[..., Any]:
+        function = self.host.load(plugin, action.target)
+        signature = signature_of(function)
+
+        def method(*arguments: Any, **named: Any) -> Any:
+            return self.run(command, plugin, function, signature, signature.given(arguments, named))
+
+        method.__name__ = method_name(command)
+        method.__doc__ = function.__doc__
+        whole = inspect.signature(function)
+        method.__signature__ = whole.replace(  # type: ignore[attr-defined]
+            parameters=list(whole.parameters.values())[1:]
+        )
+        return method
+
+    def run(
+        self,
+        command: str,
+        plugin: Installed,
+        function: Callable[..., Any],
+        signature: Signature,
+        given: Mapping[str, Any],
+    ) -> Any:
+        """Call an action with what was given, checked.
+
+        Raises:
+            AlreadyDone: The idempotency key has done its work before.
+            PluginError: The action failed in a way that its plugin did not foresee.
+        """
+        fields = self.host.fields_on(command)
+        positional, named = signature.bind(given, self.store.resolve, fields)
+        return function(self._context(plugin.name), *positional, **named)
+
+    def once(self, key: str, action: str, *arguments: Any, **named: Any) -> Any:
+        """Run an action under an idempotency key; done before, it gives the task that it was about.
+
+        Args:
+            key: Chosen by the caller, for one intended write.
+            action: `add`, `complete`, or another action's name.
+            arguments: For the action.
+            named: For the action.
+
+        Raises:
+            Conflict: The key was used for another action.
+        """
+        with self.options(key=key, action=action):
+            try:
+                return getattr(self, method_name(action))(*arguments, **named)
+            except AlreadyDone as done:
+                return self.task_of(done.transaction_id)
+
+    def task_of(self, transaction_id: str) -> Task | None:
+        """The task that a transaction was about: that of its first event."""
+        events = self.store.events("transaction_id = ?", [transaction_id], limit=1)
+        event = next(events, None)
+        if event is None or event["task_id"] is None:
+            return None
+        return self.get(event["task_id"])
+
+
+def _no_progress(done: int, total: int) -> None:
+    """Nobody watches."""
+
+
+def method_name(command: str) -> str:
+    """The Python name of a command: `criteria confirm` -> `criteria_confirm`."""
+    return command.replace(" ", "_").replace("-", "_")
+
+
+def kernel_migrations() -> MigrationSet:
+    """The kernel's own steps."""
+    folder = os.path.join(_HERE, "migrations")
+
+    def read(name: str) -> str:
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            return file.read()
+
+    return MigrationSet("kernel", KERNEL_STEPS, read)
+
+
+KERNEL_STEPS = ("0001_initial.sql",)
+
+
+def _not_ours(database: Database) -> TmError:
+    from .errors import DatabaseError
+
+    if database.columns("tasks"):
+        return DatabaseError(
+            f"{database.url} belongs to the earlier task tool", "tm init in a new folder"
+        )
+    return DatabaseError(f"{database.url} is not a task store", "tm init in a new folder")

@@ -1,0 +1,118 @@
+"""Takes back a transaction, from what the log says of it."""
+
+from __future__ import annotations
+
+from .changes import Changes
+from .errors import Conflict, NotFound
+from .model import Event, Task
+from .store import Store
+
+
+def undo(changes: Changes, seq: int | None) -> list[Event]:
+    """Undo the transaction of an event, or the actor's last one that is not undone.
+
+    Gives the events that were undone, newest first.
+
+    Raises:
+        NotFound: There is nothing to undo.
+        Conflict: What it wrote was changed afterwards.
+    """
+    store = changes.store
+    with changes.transaction():
+        chosen = _event(store, seq) if seq is not None else _last(store, changes.actor)
+        events = list(
+            store.events("transaction_id = ?", [chosen["transaction_id"]], newest_first=True)
+        )
+        if not any(_changed_something(event) for event in events):
+            raise NotFound(f"event {chosen['seq']} changed nothing that could be undone")
+        for event in events:
+            _revert(changes, event)
+    return events
+
+
+def _event(store: Store, seq: int) -> Event:
+    event = next(store.events("seq = ?", [seq]), None)
+    if event is None:
+        raise NotFound(f"the log has no event {seq}", "tm log shows the numbers")
+    again = _undone_by(store, event["transaction_id"])
+    if again:
+        raise Conflict(f"event {seq} was undone already, by event {again}")
+    return event
+
+
+def _undone_by(store: Store, transaction_id: str) -> int:
+    """The undo event that took a transaction back; 0 if none did, or it was itself undone."""
+    for event in store.events("type = 'task.undone'", newest_first=True):
+        if event["data"]["undoes_transaction"] != transaction_id:
+            continue
+        if not _undone_by(store, event["transaction_id"]):
+            return event["seq"]
+    return 0
+
+
+def _last(store: Store, actor: str) -> Event:
+    for event in store.events("actor = ? AND type <> 'task.undone'", [actor], newest_first=True):
+        if _changed_something(event) and not _undone_by(store, event["transaction_id"]):
+            return event
+    raise NotFound(f"there is nothing that {actor} could undo", "tm log shows what was done")
+
+
+def _changed_something(event: Event) -> bool:
+    return "after" in event["data"] or "rows" in event["data"]
+
+
+def _revert(changes: Changes, event: Event) -> None:
+    store, data, task_id = changes.store, event["data"], event["task_id"]
+    reverted = [[table, key, after, before] for table, key, before, after in data.get("rows", ())]
+    reverted.reverse()
+    for table, key, now, then in reverted:
+        found = store.read_rows(table, key)
+        current = {k: v for k, v in found[0].items() if k not in key} if found else None
+        if current != now:
+            raise _changed_since(event, table)
+        store.write_row(table, key, then, exists=bool(found))
+    record = {"undoes": event["seq"], "undoes_transaction": event["transaction_id"]}
+    if "after" in data and task_id is not None:
+        _revert_task(changes, event, task_id)
+        record |= {"before": data["after"], "after": data["before"]}
+    if reverted:
+        record["rows"] = reverted
+    changes.append("task.undone", task_id, record)
+
+
+def _revert_task(changes: Changes, event: Event, task_id: str) -> None:
+    store = changes.store
+    then, now = event["data"]["before"], event["data"]["after"]
+    current = store.get(task_id)
+    if (current is None) != (now is None):
+        raise _changed_since(event, f"task {task_id}")
+    if current is None:
+        store.insert(Task({name: then.get(name) for name in store.fields}))
+        return
+    names = [n for n in now if n in store.fields and n not in ("version", "updated_at")]
+    if any(current[name] != now[name] for name in names):
+        raise _changed_since(event, f"task {task_id}")
+    if then is None:
+        if _worked_on_since(store, event, task_id):
+            raise _changed_since(event, f"task {task_id}")
+        store.purge(task_id)
+        return
+    after = Task({**current, **{name: then.get(name) for name in names}})
+    after["version"] = current.version + 1
+    after["updated_at"] = changes.now
+    store.update(current, after, [*names, "version", "updated_at"])
+
+
+def _worked_on_since(store: Store, event: Event, task_id: str) -> bool:
+    return any(
+        later["type"] != "task.undone" and not _undone_by(store, later["transaction_id"])
+        for later in store.events("task_id = ? AND seq > ?", [task_id, event["seq"]])
+        if later["transaction_id"] != event["transaction_id"]
+    )
+
+
+def _changed_since(event: Event, what: str) -> Conflict:
+    return Conflict(
+        f"event {event['seq']} cannot be undone: {what} was changed afterwards",
+        "undo what came later first; tm log shows it",
+    )

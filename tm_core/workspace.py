@@ -1,0 +1,183 @@
+"""What is known before a store is opened: where it is, what is configured, which plugins are on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .cache import default_cache_folder
+from .config import Config, Layer
+from .context import Backend, Context, Database
+from .db import SQLiteBackend
+from .errors import NoStore, PluginError, TmError
+from .host import Host, in_code
+from .model import Plugin
+from .registry import describe, installed_plugins
+
+FOLDER = ".task-orchestrator"
+FILE = "tasks.db"
+
+
+class Workspace:
+    """A project folder, or the lack of one, with its configuration and its plugins."""
+
+    def __init__(
+        self,
+        directory: str = ".",
+        *,
+        environ: Mapping[str, str] | None = None,
+        store: str = "",
+        settings: Sequence[str] = (),
+        plugin_flags: Sequence[str] = (),
+        plugins: Sequence[Plugin] = (),
+        safe: bool = False,
+        strict: bool = False,
+        report: Callable[[str], None],
+    ) -> None:
+        """Look around from a folder.
+
+        Args:
+            directory: Where to look for the store: here, then in each parent.
+            environ: The environment; the process's own by default.
+            store: A path or URL that overrides what is found.
+            settings: `key=value`, above every other layer of the configuration.
+            plugin_flags: `NAME` or `no:NAME`.
+            plugins: Plugins made in code, beside the installed ones.
+            safe: Kernel only.
+            strict: Re-raise what a plugin raises.
+            report: Takes one line about something that is not as it should be.
+
+        Raises:
+            ConfigError: The configuration cannot be used.
+            PluginError: A required plugin cannot be used.
+        """
+        environ = os.environ if environ is None else environ
+        self.environ = environ
+        self.report = report
+        cache = default_cache_folder(environ)
+        override = store or environ.get("TM_DB_PATH", "")
+        found = find_folder(directory)
+        if override and "://" not in override:
+            path = os.path.expanduser(override)
+            found = os.path.abspath(os.path.dirname(path) or "." if path.endswith(".db") else path)
+        self.folder = found or ""
+        """The store's folder; empty where there is none."""
+        self.config = Config.load(
+            found, environ, settings, plugin_flags=plugin_flags, cache_folder=cache, safe=safe
+        )
+        self.url = _url(override or str(self.config.get("store.url") or ""), self.folder)
+        installed = [*installed_plugins(cache), *map(in_code, plugins)]
+        manifests = [one.manifest for one in installed if one.manifest is not None]
+        for warning in self.config.check(manifests):
+            report(warning)
+        strict = strict or environ.get("TM_STRICT", "") not in ("", "0")
+        self.host = Host(installed, self.config, report=report, strict=strict, safe=safe)
+        self._database: Database | None = None
+
+    @property
+    def project(self) -> str:
+        """The folder that holds the store's folder, or the current one."""
+        if os.path.basename(self.folder) == FOLDER:
+            return os.path.dirname(self.folder)
+        return self.folder or os.getcwd()
+
+    @property
+    def actor(self) -> str:
+        """Who acts, when nobody else is named."""
+        named = str(self.config.get("actor") or "")
+        if named:
+            return named
+        for name in ("USER", "LOGNAME", "USERNAME"):
+            if self.environ.get(name):
+                return self.environ[name]
+        return "unknown"
+
+    def add_providers(self, context: Callable[[str], Context]) -> bool:
+        """Phase 2 of the configuration: what plugins provide; gives whether there is any."""
+        found = False
+        for plugin, provider in self.host.collect("config_providers", context):
+            try:
+                values = dict(provider.get_config())
+            except Exception as error:
+                self.host.blame(plugin, "config_providers", error)
+                continue
+            origin = f"{plugin.name}/{provider.name}"
+            chosen = {k: v for k, v in values.items() if k not in ("plugins", "store")}
+            if chosen != values:
+                self.report(f"{origin}: a provider cannot choose plugins or the store")
+            self.config = self.config.with_layer(Layer("providers", origin, chosen))
+            self.host.reconfigure(self.config)
+            found = True
+        return found
+
+    def open_database(self, *, create: bool = False) -> Database:
+        """Connect to the store.
+
+        Raises:
+            NoStore: There is none, and `create` is not set.
+            DatabaseError: It cannot be used.
+        """
+        if self._database is None:
+            if not self.url:
+                raise NoStore("there is no task store here or in a parent folder", "tm init")
+            scheme = self.url.partition("://")[0] if "://" in self.url else "sqlite"
+            backend = self._backend(scheme)
+            settings = {
+                name: self.config.get(name) for name in ("store.busy_timeout", "store.synchronous")
+            }
+            self._database = backend.open(self.url, create=create, settings=settings)
+        return self._database
+
+    def _backend(self, scheme: str) -> Backend:
+        if scheme == "sqlite":
+            return SQLiteBackend()
+        known = ["sqlite"]
+        for implementation in self.host.implementations("storage_backends"):
+            try:
+                offered: Mapping[str, Any] = self.host.invoke(implementation)
+                known.extend(offered)
+                if scheme in offered:
+                    backend: Backend = offered[scheme]
+                    return backend
+            except TmError:
+                raise
+            except Exception as error:
+                raise PluginError(
+                    f"plugin '{implementation.plugin.name}' ({implementation.plugin.source})"
+                    f" cannot offer its storage: {describe(error)}"
+                ) from error
+        raise NoStore(
+            f"no plugin opens stores of the kind '{scheme}:' (known: {', '.join(known)})",
+            "install and enable one, or change store.url",
+        )
+
+    def close(self) -> None:
+        """Let go of the store."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+
+def find_folder(directory: str) -> str | None:
+    """The store's folder in this folder or the nearest parent that has one."""
+    current = os.path.abspath(directory)
+    while True:
+        candidate = os.path.join(current, FOLDER)
+        if os.path.isdir(candidate):
+            return candidate
+        parent = os.path.dirname(current)
+        if parent == current:
+            return None
+        current = parent
+
+
+def _url(override: str, folder: str) -> str:
+    """A URL of another engine, a path that ends in `.db`, or the usual file in a folder."""
+    if "://" in override and not override.startswith("sqlite://"):
+        return override
+    path = override.removeprefix("sqlite://")
+    if path.endswith(".db"):
+        return os.path.abspath(os.path.expanduser(path))
+    folder = os.path.abspath(os.path.expanduser(path)) if path else folder
+    return os.path.join(folder, FILE) if folder else ""
