@@ -233,6 +233,9 @@ class Database(Protocol):
     def columns(self, table: str) -> set[str]:
         """The names of a table's columns; empty where there is no such table."""
 
+    def check(self) -> list[str]:
+        """What is wrong with the store's own structure; empty when nothing is."""
+
     def backup(self, reason: str) -> str:
         """Copy the whole store aside and give the copy's place; empty where the engine does not."""
 

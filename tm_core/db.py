@@ -193,6 +193,12 @@ class SQLite:
     def columns(self, table: str) -> set[str]:
         return {row["name"] for row in self.query("SELECT name FROM pragma_table_info(?)", [table])}
 
+    def check(self) -> list[str]:
+        found = [str(row["quick_check"]) for row in self.query("PRAGMA quick_check(10)")]
+        orphans = self.query("PRAGMA foreign_key_check")
+        found += [f"a row of {row['table']} belongs to no {row['parent']}" for row in orphans[:10]]
+        return [line for line in found if line != "ok"]
+
     def backup(self, reason: str) -> str:
         """Copy the file by SQLite's own backup, which is safe while others write."""
         import time

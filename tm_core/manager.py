@@ -16,10 +16,10 @@ from .context import Database
 from .errors import Conflict, FeatureDisabled, NotFound, TmError, UsageError
 from .host import Host
 from .migrate import MigrationSet
-from .model import Action, Change, Event, Field, Plugin, Task
+from .model import Action, Change, Event, Field, Finding, Plugin, Task
 from .outbox import Outbox
 from .plugin_context import PluginContext, Session
-from .registry import Installed
+from .registry import Installed, describe
 from .store import Store, new_event_id, new_task_id
 from .workspace import FOLDER, Workspace
 
@@ -516,6 +516,15 @@ class TaskManager:
                             task.details[name] = by_id[task.id]
             except Exception as error:
                 self.host.blame(each.plugin, "task_details", error)
+
+    def health(self) -> Iterator[Finding]:
+        """What plugins find when they look after themselves."""
+        for each in self.host.implementations("health_checks"):
+            name = each.plugin.name
+            try:
+                yield from self.host.invoke(each, ctx=self._context(name)) or ()
+            except Exception as error:
+                yield Finding("error", f"plugin {name}", f"health check: {describe(error)}")
 
     def _deliver(self) -> None:
         if self._changes.first_seq and any("event_handlers" in self.host.manifest(n).hooks for n in self.host.enabled):

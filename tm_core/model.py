@@ -27,7 +27,7 @@ class Field(NamedTuple):
     type: str
     """One of `FIELD_TYPES`. A datetime is UTC, a duration is in hours, a list holds strings."""
     on: tuple[str, ...] = ("add", "update")
-    """The commands that take it."""
+    """The commands that take it; on `list` it selects the tasks that have the value."""
     help: str = ""
     options: tuple[str, ...] = ()
     """Spellings of the option, where they differ from the name: `("--tag",)`."""
@@ -61,12 +61,15 @@ TASK_FIELDS = (
     Field(
         "priority",
         "enum",
+        on=("add", "update", "list"),
         help="How much it matters",
         options=("-p", "--priority"),
         choices=PRIORITIES,
         default="medium",
     ),
-    Field("assignee", "str", help="Who does it", max_length=200),
+    Field(
+        "assignee", "str", on=("add", "update", "list"), help="Who does it", max_length=200
+    ),
     Field("created_by", "str", on=(), max_length=200),
     Field("created_at", "datetime", on=()),
     Field("updated_at", "datetime", on=()),

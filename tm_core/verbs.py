@@ -51,7 +51,10 @@ def list_tasks(
     """
     limit = int(ctx.setting("list.limit")) if limit is None else limit
     conditions = [f"({where})"] if where else []
-    conditions += [ctx.tasks.matching(name, value) for name, value in fields.items()]
+    for name, value in fields.items():
+        items = value if isinstance(value, list) else [value]
+        test = "in" if isinstance(value, list) else "=="
+        conditions += [f"{item!r} {test} {name}" for item in items]
     tasks = ctx.find(
         " and ".join(conditions),
         status=status,

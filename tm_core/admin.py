@@ -1,0 +1,313 @@
+"""Kernel commands about the tool itself: init, config, plugins, doctor, completion."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from . import config_edit, diagnosis
+from .errors import NoStore, TmError, UsageError
+from .invocation import Invocation, of
+from .workspace import FOLDER
+
+
+def _run() -> Invocation:
+    return of(click.get_current_context())
+
+
+@click.command(help="Make a task store in this folder, or say that there is one.")
+def init() -> None:
+    """Make the store; nothing else ever does."""
+    run = _run()
+    wanted = run.options.get("store") or run.workspace.environ.get("TM_DB_PATH") or ""
+    if "://" not in wanted:
+        path = os.path.abspath(wanted or os.path.join(run.options.get("directory") or ".", FOLDER))
+        file = path if path.endswith(".db") else os.path.join(path, "tasks.db")
+        if os.path.exists(file):
+            run.manager  # noqa: B018  # opening it checks it and brings it up to date
+            run.output.say(f"There is a task store at {path} already")
+            return
+        folder = os.path.dirname(path) if path.endswith(".db") else path
+    else:
+        folder = os.path.join(run.options.get("directory") or ".", FOLDER)
+    manager = run.create(folder, wanted)
+    _ignore(folder)
+    run.output.say("Task database initialized")
+    if run.output.as_json:
+        run.output.json({"store": manager.database.url})
+
+
+def _ignore(folder: str) -> None:
+    """Keep the database and its companions out of version control, the configuration in it."""
+    path = os.path.join(folder, ".gitignore")
+    if os.path.basename(folder) == FOLDER and not os.path.exists(path):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("*\n!.gitignore\n!config.yaml\n")
+
+
+def _feature_file(run: Invocation, user: bool) -> str:
+    if user:
+        return config_edit.user_file(run.workspace.environ)
+    if not run.workspace.folder:
+        raise NoStore(
+            "there is no project here whose configuration could be changed",
+            "tm init, or --user for your own",
+        )
+    return os.path.join(run.workspace.folder, "config.yaml")
+
+
+def _known(run: Invocation, name: str) -> str:
+    """The feature's name, or a UsageError with the nearest."""
+    from .cli import suggestion
+
+    names = [one.name for one in run.workspace.host.installed]
+    if name not in names:
+        hint = suggestion(name, names) or f"known: {', '.join(names)}"
+        raise UsageError(f"there is no feature '{name}'", hint)
+    return name
+
+
+def _toggle(run: Invocation, name: str, enabled: bool, user: bool) -> None:
+    config_edit.set_feature(_feature_file(run, user), _known(run, name), enabled)
+    run.output.say(f"Feature '{name}' {'enabled' if enabled else 'disabled'}")
+
+
+def _show(run: Invocation) -> None:
+    host = run.workspace.host
+    features = {
+        one.name: one.name in host.enabled for one in host.installed if one.manifest is not None
+    }
+    if run.output.as_json:
+        layers = [layer._asdict() for layer in run.workspace.config.layers]
+        run.output.json({"features": features, "layers": layers})
+        return
+    run.output.data("Current configuration")
+    for name, on in features.items():
+        state = "enabled" if on else "disabled"
+        reason = host.reasons.get(name, "")
+        run.output.data(f"  {name}: {state}" + (f"  ({reason})" if reason else ""))
+    for layer in run.workspace.config.layers:
+        for key, value in _flat(layer.values):
+            run.output.data(f"  {key}: {value}  ({layer.origin or layer.name})")
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            found += _flat(value, f"{prefix}{key}.")
+        else:
+            found.append((prefix + key, value))
+    return found
+
+
+_user = click.option("--user", is_flag=True, help="In your own configuration, not the project's")
+
+
+@click.group(
+    invoke_without_command=True,
+    help="Show and change the configuration. Without a command: show it.",
+)
+@click.option("--enable", metavar="FEATURE", help="Turn a feature on")
+@click.option("--disable", metavar="FEATURE", help="Turn a feature off")
+@click.option("--minimal-mode", is_flag=True, help="Turn all features off")
+@click.option("--show", is_flag=True, help="Show the configuration")
+@click.option("--reset", is_flag=True, help="Set the project's configuration aside")
+@click.pass_context
+def config(
+    ctx: click.Context,
+    enable: str | None,
+    disable: str | None,
+    minimal_mode: bool,
+    show: bool,
+    reset: bool,
+) -> None:
+    """Spellings as options serve scripts written for the earlier tool."""
+    run = _run()
+    if enable:
+        _toggle(run, enable, True, False)
+    if disable:
+        _toggle(run, disable, False, False)
+    if minimal_mode:
+        ctx.invoke(minimal, state="on", user=False)
+    if reset:
+        ctx.invoke(reset_config, user=False)
+    changed = enable or disable or minimal_mode or reset
+    if show or (ctx.invoked_subcommand is None and not changed):
+        _show(run)
+
+
+@config.command("show", help="Show features and settings, and where each comes from.")
+def show_config() -> None:
+    """The configuration in force."""
+    _show(_run())
+
+
+@config.command("get", help="Print the value of a key.")
+@click.argument("key")
+def get_key(key: str) -> None:
+    """One value."""
+    run = _run()
+    run.output.result({key: _value(run, key)} if run.output.as_json else _value(run, key))
+
+
+def _value(run: Invocation, key: str) -> Any:
+    section, _, name = key.partition(".")
+    for one in run.workspace.host.installed:
+        if one.name == section and one.manifest is not None and name in one.manifest.config:
+            return run.workspace.config.section(one.manifest)[name]
+    return run.workspace.config.get(key)
+
+
+@config.command("set", help="Set a key, such as deadlines.warn_before_hours, to a value.")
+@click.argument("key")
+@click.argument("value")
+@_user
+def set_key(key: str, value: str, user: bool) -> None:
+    """One value, checked before it is written."""
+    run = _run()
+    run.workspace.config.check_key(key, value, _manifests(run))
+    config_edit.set_value(_feature_file(run, user), key, value)
+    run.output.say(f"{key} is set")
+
+
+@config.command("unset", help="Remove a key, so that its default or another layer counts.")
+@click.argument("key")
+@_user
+def unset_key(key: str, user: bool) -> None:
+    """One value less."""
+    run = _run()
+    config_edit.unset_value(_feature_file(run, user), key)
+    run.output.say(f"{key} is not set here any more")
+
+
+@config.command("explain", help="Show each layer's value of a key, and which one counts.")
+@click.argument("key")
+def explain(key: str) -> None:
+    """Where a value comes from."""
+    run = _run()
+    layers = run.workspace.config.explain(key, _manifests(run))
+    if run.output.as_json:
+        run.output.json([{"layer": n, "origin": o, "value": v} for n, o, v in layers])
+        return
+    if not layers:
+        run.output.say(f"{key} is set nowhere")
+    for index, (name, origin, value) in enumerate(layers):
+        counts = "  <- counts" if index == len(layers) - 1 else ""
+        run.output.data(f"{name}\t{origin}\t{value}{counts}")
+
+
+def _manifests(run: Invocation) -> list[Any]:
+    return [one.manifest for one in run.workspace.host.installed if one.manifest is not None]
+
+
+@config.command("enable", help="Turn features on.")
+@click.argument("feature", nargs=-1, required=True)
+@_user
+def enable_feature(feature: tuple[str, ...], user: bool) -> None:
+    """Its data is where it was."""
+    run = _run()
+    for name in feature:
+        _toggle(run, name, True, user)
+
+
+@config.command("disable", help="Turn features off; their data stays.")
+@click.argument("feature", nargs=-1, required=True)
+@_user
+def disable_feature(feature: tuple[str, ...], user: bool) -> None:
+    """Commands, options, fields and hooks go; data stays."""
+    run = _run()
+    for name in feature:
+        _toggle(run, name, False, user)
+
+
+@config.command("minimal-mode", help="Turn all features off, or back to what is configured.")
+@click.argument("state", type=click.Choice(["on", "off"]))
+@_user
+def minimal(state: str, user: bool) -> None:
+    """The kernel alone."""
+    run = _run()
+    config_edit.set_minimal_mode(_feature_file(run, user), state == "on")
+    run.output.say(f"Minimal mode is {state}")
+
+
+@config.command("reset", help="Set the configuration file aside and begin with the defaults.")
+@_user
+def reset_config(user: bool) -> None:
+    """The old file is kept."""
+    run = _run()
+    kept = config_edit.reset(_feature_file(run, user))
+    run.output.say(f"Configuration reset; the old one is {kept}" if kept else "Nothing to reset")
+
+
+@click.group(
+    invoke_without_command=True, help="Show what is installed, what is on, and what failed."
+)
+@click.pass_context
+def plugins(ctx: click.Context) -> None:
+    """The list is what one mostly wants."""
+    if ctx.invoked_subcommand is None:
+        _list_plugins(_run())
+
+
+@plugins.command("list", help="List plugins with source, version, state, hooks and failures.")
+def list_plugins() -> None:
+    """One row each."""
+    _list_plugins(_run())
+
+
+def _list_plugins(run: Invocation) -> None:
+    host = run.workspace.host
+    rows = []
+    for one in host.installed:
+        state = "failed" if one.error else "on" if one.name in host.enabled else "off"
+        rows.append(
+            {
+                "name": one.name,
+                "state": state,
+                "source": one.distribution or "made in code",
+                "version": one.version,
+                "hooks": sorted(one.manifest.hooks) if one.manifest is not None else [],
+                "why": one.error or host.reasons.get(one.name, ""),
+                "summary": one.manifest.summary if one.manifest is not None else "",
+            }
+        )
+    if run.output.as_json:
+        run.output.json(rows)
+        return
+    columns = ["name", "state", "source", "version", "hooks", "why"]
+    run.output.table(columns, [[row[name] for name in columns] for row in rows])
+
+
+@click.command(help="Check store, plugins and configuration. Exit code 1 when something is wrong.")
+@click.pass_context
+def doctor(ctx: click.Context) -> None:
+    """Every finding is a line: level, subject, what it is, what to do."""
+    run = _run()
+    findings = list(diagnosis.examine(run.workspace, lambda: run.manager))
+    if run.output.as_json:
+        run.output.json([finding._asdict() for finding in findings])
+    else:
+        colors = {"ok": "green", "warning": "yellow", "error": "red"}
+        for level, subject, message, hint in findings:
+            mark = run.output.style(level, colors.get(level, "bold"))
+            advice = f" ({hint})" if hint else ""
+            run.output.data(f"{mark}\t{subject}\t{message}{advice}")
+    ctx.exit(1 if any(finding.level == "error" for finding in findings) else 0)
+
+
+@click.command(help="Print the completion script of a shell, to be sourced in its start-up file.")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Click's own completion."""
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise TmError(f"no completion for {shell}")
+    source = kind(ctx.find_root().command, {}, "tm", "_TM_COMPLETE").source()
+    _run().output.data(source)
+

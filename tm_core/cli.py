@@ -1,0 +1,248 @@
+"""The command `tm`: a lazy command group, and the one place where errors become exit codes.
+
+Commands, their help rows and the options that fields add come from the manifests in the index; an
+action's module is imported when the action is invoked.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from . import __version__
+from .errors import FeatureDisabled, TmError, UsageError
+from .invocation import Invocation, of
+
+_KERNEL_SECTION = "Commands"
+
+
+class Group(click.Group):
+    """Commands by name, made when they are asked for; a name with a space is a subcommand."""
+
+    def __init__(self, prefix: str = "", **options: Any) -> None:
+        super().__init__(**options)
+        self.prefix = prefix
+
+    def _names(self, ctx: click.Context) -> dict[str, tuple[str, str]]:
+        """First words after the prefix -> (help, the plugin that offers it)."""
+        found: dict[str, tuple[str, str]] = {}
+        for full, (plugin, entry) in of(ctx).entries().items():
+            if not full.startswith(self.prefix) or getattr(entry, "hidden", False):
+                continue
+            name, _, rest = full[len(self.prefix) :].partition(" ")
+            if rest:
+                summary = plugin.manifest.summary if plugin.manifest is not None else ""
+                found.setdefault(name, (summary, plugin.name))
+            else:
+                found[name] = (entry.help, plugin.name)
+        return found
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._names(ctx))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        invocation = of(ctx)
+        full = self.prefix + cmd_name
+        entries = invocation.entries()
+        subcommands = any(name.startswith(full + " ") for name in entries)
+        if full in entries and not subcommands:
+            return invocation.command(full)
+        if subcommands:
+            own = invocation.command(full) if full in entries else None
+            help_text = self._names(ctx).get(cmd_name, ("", ""))[0]
+            return SubGroup(own=own, prefix=full + " ", name=cmd_name, help=help_text)
+        return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name == "help" and not self.prefix:
+            return super().resolve_command(ctx, [*args[1:], "--help"]) if args[1:] else _help(ctx)
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            owner = of(ctx).workspace.host.owner_of(self.prefix + name)
+            if owner:
+                raise FeatureDisabled(owner)
+            raise UsageError(
+                f"there is no command '{self.prefix}{name}'",
+                suggestion(name, self.list_commands(ctx)) or "tm --help lists them",
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name, (text, plugin) in self._names(ctx).items():
+            section = _KERNEL_SECTION if plugin == "kernel" or self.prefix else plugin
+            sections.setdefault(section, []).append((name, text))
+        for section, rows in sections.items():
+            with formatter.section(section):
+                formatter.write_dl(rows)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        from click.shell_completion import CompletionItem
+
+        return [
+            CompletionItem(name, help=text)
+            for name, (text, _) in self._names(ctx).items()
+            if name.startswith(incomplete)
+        ]
+
+
+class SubGroup(Group):
+    """The commands after a first word, which may be a command itself."""
+
+    def __init__(self, own: click.Command | None, **options: Any) -> None:
+        super().__init__(invoke_without_command=own is not None, **options)
+        self._own = own
+        if own is not None:
+            self.params = own.params
+            self.callback = self._run_own
+
+    def _run_own(self, **values: Any) -> Any:
+        context = click.get_current_context()
+        if context.invoked_subcommand is None and self._own is not None:
+            return self._own.invoke(context)
+        return None
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # A group without arguments would show its help; a command of its own runs instead.
+        self.no_args_is_help = self._own is None
+        return super().parse_args(ctx, args)
+
+
+def _help(ctx: click.Context) -> NoReturn:
+    click.echo(ctx.get_help(), color=ctx.color)
+    ctx.exit()
+
+
+def suggestion(word: str, known: Sequence[str]) -> str:
+    """`did you mean 'list'?`, or nothing."""
+    import difflib
+
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"did you mean '{close[0]}'?" if close else ""
+
+
+def group() -> Group:
+    """The command `tm` itself."""
+    options: list[click.Parameter] = [
+        click.Option(["--json", "as_json"], is_flag=True, help="Data as JSON on stdout"),
+        click.Option(["--actor", "--agent-id", "actor"], help="Who acts", metavar="WHO"),
+        click.Option(["--store"], help="The store: a folder, a .db file or a URL", metavar="PATH"),
+        click.Option(["-C", "directory"], help="Start in this folder", metavar="FOLDER"),
+        click.Option(
+            ["-c", "settings"], multiple=True, help="Set a configuration key", metavar="KEY=VALUE"
+        ),
+        click.Option(
+            ["-p", "plugin_flags"],
+            multiple=True,
+            help="Turn a feature on, or off with no:NAME",
+            metavar="NAME",
+        ),
+        click.Option(["--safe"], is_flag=True, help="The kernel only, no plugins"),
+        click.Option(["--color"], type=click.Choice(["auto", "always", "never"])),
+        click.Option(["-q", "--quiet"], is_flag=True, help="No sentences on stderr"),
+        click.Option(["--debug"], is_flag=True, help="Show tracebacks"),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_version,
+            help="Show the version",
+        ),
+    ]
+    return Group(
+        name="tm",
+        params=options,
+        help="Tasks of people and coding agents, with a measurable definition of done.",
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        epilog="tm COMMAND --help tells more.",
+    )
+
+
+def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        click.echo(f"tm {__version__}")
+        ctx.exit()
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and give its exit code. Never raises, unless `--debug` is given."""
+    arguments = list(arguments)
+    invocation = Invocation("--json" in arguments)
+    debug = "--debug" in arguments
+    try:
+        code = group().main(
+            arguments, prog_name="tm", standalone_mode=False, obj=invocation, windows_expand_args=False
+        )
+        return code if isinstance(code, int) else 0
+    except TmError as error:
+        if debug:
+            raise
+        invocation.output.error(error)
+        return error.exit_code
+    except click.UsageError as error:
+        usage = _usage(error, invocation)
+        invocation.output.error(usage)
+        return usage.exit_code
+    except click.ClickException as error:
+        invocation.output.error(TmError(error.format_message()))
+        return 1
+    except (KeyboardInterrupt, click.Abort):
+        invocation.output.say("")
+        return 130
+    except BrokenPipeError:
+        # The reader has seen enough. What is still buffered must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        text = " ".join(str(error).split())
+        invocation.output.error(
+            TmError(f"unexpected {type(error).__name__}: {text}", "--debug shows where; tm doctor")
+        )
+        return 1
+    finally:
+        invocation.close()
+
+
+def _usage(error: click.UsageError, invocation: Invocation) -> TmError:
+    command = error.ctx.command_path if error.ctx is not None else "tm"
+    if isinstance(error, click.NoSuchOption):
+        verb = command.removeprefix("tm").strip()
+        owner = invocation.owner_of_option(verb, error.option_name)
+        if owner:
+            return FeatureDisabled(owner)
+        known = [flag for p in error.ctx.command.params for flag in p.opts] if error.ctx else []
+        hint = suggestion(error.option_name, known)
+        return UsageError(
+            f"'{command}' has no option {error.option_name}", hint or f"{command} --help"
+        )
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        label = error.param.make_metavar(error.ctx) if error.ctx is not None else error.param.name
+        return UsageError(f"'{command}' needs {label}", f"{command} --help")
+    message = error.format_message()
+    return UsageError(message[:1].lower() + message[1:].rstrip("."), f"{command} --help")
+
+
+def main() -> NoReturn:
+    """The console script. Leaves without the interpreter's clean-up: all is committed by then."""
+    try:
+        code = run(sys.argv[1:])
+    finally:
+        _flush()
+    os._exit(code)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (BrokenPipeError, ValueError):
+            pass

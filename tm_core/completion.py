@@ -1,0 +1,29 @@
+"""What the shell offers where a task's id is expected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .errors import TmError
+
+
+class TaskIdType(click.ParamType):
+    """A task's id; the shell completes it from the store."""
+
+    name = "task"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[Any]:
+        """Ids that begin so, with their titles."""
+        from click.shell_completion import CompletionItem
+
+        from .invocation import of
+
+        try:
+            tasks = of(ctx).manager.find(f"startswith(id, {incomplete!r})", limit=50)
+        except TmError:
+            return []
+        return [CompletionItem(task.id, help=task.title) for task in tasks]

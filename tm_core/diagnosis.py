@@ -1,0 +1,79 @@
+"""What is well and what is not: store, plugins and configuration, as `tm doctor` shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from .actions import signature_of
+from .errors import NoStore, TmError
+from .hookspecs import HOOKS
+from .host import Host
+from .manager import TaskManager
+from .model import Finding
+from .registry import describe
+from .workspace import Workspace
+
+
+def examine(workspace: Workspace, open_store: Callable[[], TaskManager]) -> Iterator[Finding]:
+    """Look at everything, whatever fails on the way; imports every enabled plugin whole."""
+    yield from _configuration(workspace)
+    yield from _plugins(workspace.host)
+    try:
+        manager = open_store()
+    except NoStore as error:
+        yield Finding("warning", "store", error.message, error.hint)
+        return
+    except TmError as error:
+        yield Finding("error", "store", error.message, error.hint)
+        return
+    yield from _store(manager)
+    yield from _handlers(manager)
+    yield from manager.health()
+
+
+def _configuration(workspace: Workspace) -> Iterator[Finding]:
+    files = [layer.origin for layer in workspace.config.layers if layer.name in ("user", "project")]
+    yield Finding("ok", "configuration", ", ".join(files) or "defaults only")
+
+
+def _plugins(host: Host) -> Iterator[Finding]:
+    for name, one in list(host.enabled.items()):
+        before = len(host.failures)
+        manifest = host.manifest(name)
+        for hook in HOOKS:
+            if hook in manifest.hooks:
+                host.implementations(hook)
+        for command, action in manifest.actions.items():
+            try:
+                signature_of(host.load(one, action.target))
+                if action.view:
+                    host.load(one, action.view)
+            except Exception as error:
+                cause = error.message if isinstance(error, TmError) else describe(error)
+                yield Finding("error", f"plugin {name}", f"'{command}': {cause}")
+        if len(host.failures) == before:
+            yield Finding("ok", f"plugin {name}", f"{one.source}, all that it declares is there")
+    for failure in host.failures:
+        hint = f"tm config disable {failure.plugin}, or tell its authors"
+        text = f"{failure.source}: {failure.where}: {failure.cause}"
+        yield Finding("error", f"plugin {failure.plugin}", text, hint)
+
+
+def _store(manager: TaskManager) -> Iterator[Finding]:
+    faults = manager.database.check()
+    for fault in faults:
+        yield Finding("error", "store", fault, "restore a backup")
+    if not faults:
+        count = manager.count()
+        yield Finding("ok", "store", f"{manager.database.url}, {count} tasks, structure sound")
+
+
+def _handlers(manager: TaskManager) -> Iterator[Finding]:
+    rows = manager.database.query("SELECT * FROM delivery WHERE failures > 0 ORDER BY consumer")
+    for row in rows:
+        yield Finding(
+            "error",
+            f"handler {row['consumer']}",
+            f"failed {row['failures']} time(s): {row['error']}",
+            f"its events are kept; tried again after {row['retry_at']}",
+        )
