@@ -8,8 +8,10 @@ from typing import Any
 import click
 
 from . import config_edit, diagnosis
+from .config import user_config_path
 from .errors import NoStore, TmError, UsageError
 from .invocation import Invocation, of
+from .settings import parse_value
 from .workspace import FOLDER
 
 
@@ -49,7 +51,7 @@ def _ignore(folder: str) -> None:
 
 def _feature_file(run: Invocation, user: bool) -> str:
     if user:
-        return config_edit.user_file(run.workspace.environ)
+        return user_config_path(run.workspace.environ)
     if not run.workspace.folder:
         raise NoStore(
             "there is no project here whose configuration could be changed",
@@ -150,15 +152,8 @@ def show_config() -> None:
 def get_key(key: str) -> None:
     """One value."""
     run = _run()
-    run.output.result({key: _value(run, key)} if run.output.as_json else _value(run, key))
-
-
-def _value(run: Invocation, key: str) -> Any:
-    section, _, name = key.partition(".")
-    for one in run.workspace.host.installed:
-        if one.name == section and one.manifest is not None and name in one.manifest.config:
-            return run.workspace.config.section(one.manifest)[name]
-    return run.workspace.config.get(key)
+    value = run.workspace.config.get(key)
+    run.output.result({key: value} if run.output.as_json else value)
 
 
 @config.command("set", help="Set a key, such as deadlines.warn_before_hours, to a value.")
@@ -168,8 +163,10 @@ def _value(run: Invocation, key: str) -> Any:
 def set_key(key: str, value: str, user: bool) -> None:
     """One value, checked before it is written."""
     run = _run()
-    run.workspace.config.check_key(key, value, _manifests(run))
-    config_edit.set_value(_feature_file(run, user), key, value)
+    setting = run.workspace.config.setting(key)
+    if setting is None:
+        raise UsageError(f"there is no setting '{key}'", "tm config show lists what is set")
+    config_edit.set_value(_feature_file(run, user), key, parse_value(value, setting, key))
     run.output.say(f"{key} is set")
 
 
@@ -188,7 +185,7 @@ def unset_key(key: str, user: bool) -> None:
 def explain(key: str) -> None:
     """Where a value comes from."""
     run = _run()
-    layers = run.workspace.config.explain(key, _manifests(run))
+    layers = run.workspace.config.explain(key)
     if run.output.as_json:
         run.output.json([{"layer": n, "origin": o, "value": v} for n, o, v in layers])
         return
@@ -197,10 +194,6 @@ def explain(key: str) -> None:
     for index, (name, origin, value) in enumerate(layers):
         counts = "  <- counts" if index == len(layers) - 1 else ""
         run.output.data(f"{name}\t{origin}\t{value}{counts}")
-
-
-def _manifests(run: Invocation) -> list[Any]:
-    return [one.manifest for one in run.workspace.host.installed if one.manifest is not None]
 
 
 @config.command("enable", help="Turn features on.")

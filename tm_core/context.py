@@ -188,6 +188,12 @@ class SQLDialect(Protocol):
     def list_contains(self, column: str, item: str) -> str:
         """Whether a list field holds an item."""
 
+    def lower(self, text: str) -> str:
+        """Text in lower case, beyond ASCII too."""
+
+    def upper(self, text: str) -> str:
+        """Text in upper case, beyond ASCII too."""
+
     def list_items(self, column: str) -> str:
         """A table expression with one row per item of a list field, in its column `value`."""
 

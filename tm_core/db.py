@@ -23,6 +23,12 @@ class SQLiteDialect:
     def list_contains(self, column: str, item: str) -> str:
         return f"EXISTS (SELECT 1 FROM json_each({column}) AS item WHERE item.value = {item})"
 
+    def lower(self, text: str) -> str:
+        return f"unicode_lower({text})"
+
+    def upper(self, text: str) -> str:
+        return f"unicode_upper({text})"
+
     def list_items(self, column: str) -> str:
         return f"json_each({column})"
 
@@ -86,6 +92,9 @@ class SQLite:
         # The file lock makes writers queue; this covers programs that do not use it.
         connection.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout * 1000)}")
         connection.row_factory = _row
+        # SQLite's own know ASCII only.
+        connection.create_function("unicode_lower", 1, _lower, deterministic=True)
+        connection.create_function("unicode_upper", 1, _upper, deterministic=True)
         return connection
 
     def _run(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
@@ -305,6 +314,14 @@ else:
 
 def _row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> Row:
     return dict(zip((column[0] for column in cursor.description), values, strict=True))
+
+
+def _lower(text: Any) -> Any:
+    return text.lower() if isinstance(text, str) else text
+
+
+def _upper(text: Any) -> Any:
+    return text.upper() if isinstance(text, str) else text
 
 
 def encode(value: Any) -> str:

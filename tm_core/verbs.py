@@ -55,7 +55,7 @@ def list_tasks(
         items = value if isinstance(value, list) else [value]
         test = "in" if isinstance(value, list) else "=="
         conditions += [f"{item!r} {test} {name}" for item in items]
-    tasks = ctx.find(
+    tasks: list[Task] = ctx.tasks.find(
         " and ".join(conditions),
         status=status,
         sort=sort,

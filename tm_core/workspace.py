@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .cache import default_cache_folder
-from .config import Config, Layer
+from .config import Config
+from .settings import Layer
 from .context import Backend, Context, Database
 from .db import SQLiteBackend
 from .errors import NoStore, PluginError, TmError
@@ -63,14 +64,15 @@ class Workspace:
             found = os.path.abspath(os.path.dirname(path) or "." if path.endswith(".db") else path)
         self.folder = found or ""
         """The store's folder; empty where there is none."""
-        self.config = Config.load(
+        config = Config.load(
             found, environ, settings, plugin_flags=plugin_flags, cache_folder=cache, safe=safe
         )
-        self.url = _url(override or str(self.config.get("store.url") or ""), self.folder)
+        self.url = _url(override or str(config.get("store.url") or ""), self.folder)
         installed = [*installed_plugins(cache), *map(in_code, plugins)]
         manifests = [one.manifest for one in installed if one.manifest is not None]
-        for warning in self.config.check(manifests):
+        for warning in config.check(manifests):
             report(warning)
+        self.config = config.with_plugins(manifests)
         strict = strict or environ.get("TM_STRICT", "") not in ("", "0")
         self.host = Host(installed, self.config, report=report, strict=strict, safe=safe)
         self._database: Database | None = None
@@ -98,15 +100,11 @@ class Workspace:
         found = False
         for plugin, provider in self.host.collect("config_providers", context):
             try:
-                values = dict(provider.get_config())
+                layer = Layer("providers", f"{plugin.name}/{provider.name}", provider.get_config())
+                self.config = self.config.with_layer(layer)
             except Exception as error:
                 self.host.blame(plugin, "config_providers", error)
                 continue
-            origin = f"{plugin.name}/{provider.name}"
-            chosen = {k: v for k, v in values.items() if k not in ("plugins", "store")}
-            if chosen != values:
-                self.report(f"{origin}: a provider cannot choose plugins or the store")
-            self.config = self.config.with_layer(Layer("providers", origin, chosen))
             self.host.reconfigure(self.config)
             found = True
         return found
