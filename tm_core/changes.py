@@ -110,7 +110,9 @@ class Changes:
             raise AlreadyDone(known["transaction_id"])
 
     @contextmanager
-    def event(self, event_type: str, task_id: str | None, data: Mapping[str, Any]) -> Iterator[None]:
+    def event(
+        self, event_type: str, task_id: str | None, data: Mapping[str, Any]
+    ) -> Iterator[None]:
         """Record one event with all rows that are put inside the block."""
         with self.transaction():
             rows: list[list[Any]] = []

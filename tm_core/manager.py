@@ -314,9 +314,7 @@ class TaskManager:
                     f"tm update {before.id} --status pending reopens it",
                 )
             after = Task({**before, **stored})
-            change = Change(
-                verb, self.actor, before, after, options=options, evidence=evidence
-            )
+            change = Change(verb, self.actor, before, after, options=options, evidence=evidence)
             return self._changes.apply(change)
 
     def get(self, task_id: str, *, details: bool = True) -> Task:
@@ -398,7 +396,9 @@ class TaskManager:
         else:
             condition, parameters = "task.status <> 'deleted'", []
         if where:
-            text, more = expressions.compile_filter(where, self.store.columns, self.database.dialect)
+            text, more = expressions.compile_filter(
+                where, self.store.columns, self.database.dialect
+            )
             condition += f" AND {text}"
             parameters += more
         return condition, parameters
@@ -527,16 +527,16 @@ class TaskManager:
                 yield Finding("error", f"plugin {name}", f"health check: {describe(error)}")
 
     def _deliver(self) -> None:
-        if self._changes.first_seq and any("event_handlers" in self.host.manifest(n).hooks for n in self.host.enabled):
+        if self._changes.first_seq and any(
+            "event_handlers" in self.host.manifest(n).hooks for n in self.host.enabled
+        ):
             self._outbox.deliver(self._changes.first_seq - 1)
 
     def deliver(self) -> None:
         """Hand out events that wait for their handlers, for instance after a failure."""
         self._outbox.deliver()
 
-    def _split(
-        self, verb: str, given: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _split(self, verb: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Check what was given for a verb; gives values for columns, and options for plugins."""
         known = self.host.fields_on(verb)
         stored: dict[str, Any] = {}
@@ -573,10 +573,11 @@ class TaskManager:
         for command, (plugin, action) in self.host.actions().items():
             if method_name(command) == name:
                 return self._bound(command, plugin, action)
-        for one in self.host.installed:
-            if one.manifest is not None and one.name not in self.host.enabled:
-                if any(method_name(command) == name for command in one.manifest.actions):
-                    raise FeatureDisabled(one.name)
+        off = [one for one in self.host.installed if one.name not in self.host.enabled]
+        for one in off:
+            offered = one.manifest.actions if one.manifest is not None else ()
+            if name in map(method_name, offered):
+                raise FeatureDisabled(one.name)
         raise AttributeError(f"TaskManager has no action '{name}'")
 
     def __dir__(self) -> list[str]:

@@ -39,7 +39,7 @@ class Field(NamedTuple):
     maximum: float | None = None
     max_length: int | None = None
     """Characters of a string, or of each item of a list."""
-    index: bool = False
+    indexed: bool = False
     day_end: bool = False
     """A datetime given as a bare day means the end of that day, local time."""
     stored: bool = True
@@ -67,9 +67,7 @@ TASK_FIELDS = (
         choices=PRIORITIES,
         default="medium",
     ),
-    Field(
-        "assignee", "str", on=("add", "update", "list"), help="Who does it", max_length=200
-    ),
+    Field("assignee", "str", on=("add", "update", "list"), help="Who does it", max_length=200),
     Field("created_by", "str", on=(), max_length=200),
     Field("created_at", "datetime", on=()),
     Field("updated_at", "datetime", on=()),
@@ -215,30 +213,37 @@ class Task(MutableMapping[str, Any]):
 
     @property
     def id(self) -> str:
+        """8 hex digits, or as it was imported."""
         return str(self._values["id"])
 
     @property
     def title(self) -> str:
+        """What is to be done."""
         return str(self._values["title"])
 
     @property
     def description(self) -> str | None:
+        """More about it."""
         return self._values["description"]  # type: ignore[no-any-return]  # a column of text
 
     @property
     def status(self) -> str:
+        """One of `STATUSES`."""
         return str(self._values["status"])
 
     @property
     def priority(self) -> str:
+        """One of `PRIORITIES`."""
         return str(self._values["priority"])
 
     @property
     def assignee(self) -> str | None:
+        """Who does it."""
         return self._values["assignee"]  # type: ignore[no-any-return]  # a column of text
 
     @property
     def version(self) -> int:
+        """Counts the changes of the task's own row."""
         return int(self._values["version"])
 
     def copy(self) -> Task:

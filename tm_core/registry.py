@@ -133,7 +133,7 @@ def _without_clashes(found: list[tuple[Installed, str]]) -> list[tuple[Installed
             if (holder.module, holder.distribution) == (plugin.module, plugin.distribution):
                 continue  # the same installation, seen twice on the path
             error = f"the name '{plugin.name}' belongs to {holder.source}"
-            plugin = plugin._replace(manifest=None, error=error)  # noqa: PLW2901  # as marked
+            plugin = plugin._replace(manifest=None, error=error)  # as marked
         kept.append((plugin, file))
     return kept
 
@@ -217,8 +217,8 @@ def _is_literal(value: object) -> bool:
 
 
 def _decoded(row: list[Any]) -> Installed:
-    *head, migrations = row
-    plugin = Installed(*head, migrations=tuple(migrations))
+    plugin = Installed(*row)
+    plugin = plugin._replace(migrations=tuple(plugin.migrations))
     if plugin.manifest is None:
         return plugin
     return plugin._replace(manifest=_manifest(list(plugin.manifest)))
@@ -227,7 +227,7 @@ def _decoded(row: list[Any]) -> Installed:
 def _manifest(row: list[Any]) -> Plugin:
     raw = Plugin(*row)
     return raw._replace(
-        api=raw.api if isinstance(raw.api, int) else tuple(raw.api),
+        api=raw.api if isinstance(raw.api, int) else (raw.api[0], raw.api[1]),
         fields=tuple(Field(*_tuples(item)) for item in raw.fields),
         hooks={name: Hook(*_tuples(item)) for name, item in raw.hooks.items()},
         actions={name: Action(*item) for name, item in raw.actions.items()},
