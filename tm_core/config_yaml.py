@@ -8,14 +8,16 @@ duplicate keys, no tags; keys are always text, and so are dates and `12:30`.
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import yaml
 
-from tm_core.errors import ConfigError
+from .errors import ConfigError
 
 MAX_DEPTH = 50
 _TAG = "tag:yaml.org,2002:"
+_EXPONENT = re.compile(r"-?[0-9]+(\.[0-9]+)?[eE][+-]?[0-9]+")
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -84,12 +86,13 @@ def _plain(node: yaml.Node, constructor: yaml.constructor.SafeConstructor, origi
         return [_plain(item, constructor, origin) for item in node.value]
     if not isinstance(node, yaml.ScalarNode) or tag not in _SCALARS:
         raise _refused(origin, node.start_mark, f"the tag {node.tag!r} is not allowed")
-    # YAML 1.1 reads 12:30 as 750, in base 60: nobody means that.
+    # YAML 1.1 reads 12:30 as 750, in base 60: nobody means that. And JSON's 1e3 it takes for text.
+    exponent = tag == "str" and not node.style and _EXPONENT.fullmatch(node.value)
     sexagesimal = tag in ("int", "float") and ":" in node.value
-    if sexagesimal or tag in ("str", "timestamp", "merge", "value"):
+    if not exponent and (sexagesimal or tag in ("str", "timestamp", "merge", "value")):
         return str(node.value)
     try:
-        value = constructor.construct_object(node)
+        value = float(node.value) if exponent else constructor.construct_object(node)
     except (ValueError, OverflowError, KeyError):
         raise _refused(origin, node.start_mark, f"not a valid {tag}") from None
     if isinstance(value, float) and not math.isfinite(value):
@@ -103,7 +106,9 @@ _SCALARS = frozenset({"str", "int", "float", "bool", "null", "timestamp", "merge
 def _refused(origin: str, mark: Any, why: str) -> ConfigError:
     place = f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
     why = " ".join(why.split())
-    return ConfigError(f"{origin}{place}: {why}", "correct the file there")
+    return ConfigError(
+        f"{origin}{place}: {why}", "correct the file, or set it aside: tm --safe config reset"
+    )
 
 
 def _kind(value: Any) -> str:
