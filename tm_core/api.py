@@ -25,8 +25,9 @@ from .errors import (
     ValidationError,
 )
 from .expressions import FUNCTIONS, names, parse
-from .hookspecs import API_VERSION, hookimpl
+from .hookspecs import hookimpl
 from .model import (
+    API_VERSION,
     OPEN,
     PRIORITIES,
     STATUSES,

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, NamedTuple, TypedDict
 
+API_VERSION = (1, 0)
+"""Of plugins' API, (major, minor): a minor version only adds."""
 PRIORITIES = ("low", "medium", "high", "critical")
 STATUSES = ("pending", "in_progress", "blocked", "completed", "cancelled", "deleted")
 OPEN = ("pending", "in_progress", "blocked")

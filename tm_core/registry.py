@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .cache import read_json, write_json_atomically
-from .hookspecs import API_VERSION, HOOKS
 from .model import (
+    API_VERSION,
     FIELD_TYPES,
     Action,
     Command,
@@ -24,6 +24,7 @@ from .model import (
     Plugin,
     Setting,
 )
+from .settings import RESERVED_NAMES
 
 GROUP = "tm.plugins"
 OWN_DISTRIBUTION = "task-orchestrator"
@@ -176,10 +177,14 @@ def describe(error: BaseException) -> str:
 
 def manifest_fault(manifest: object, name: str) -> str:
     """What is wrong with a manifest, in one line; empty when nothing is."""
+    from .hookspecs import HOOKS
+
     if not isinstance(manifest, Plugin):
         return f"its entry point gives {type(manifest).__name__}, not a Plugin"
     if manifest.name != name:
         return f"its manifest is named '{manifest.name}', its entry point '{name}'"
+    if name in RESERVED_NAMES:
+        return f"the name '{name}' is the kernel's own"
     if not _NAME.fullmatch(name):
         return f"'{name}' is not a plugin name: lower-case letters, digits and dashes"
     wanted = (manifest.api, 0) if isinstance(manifest.api, int) else tuple(manifest.api)
