@@ -1,0 +1,43 @@
+"""Text for people: safe to show on a terminal, and short enough to quote in a message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+# C0, DEL and C1 drive terminals; U+2028 and U+2029 break lines; bidi overrides and isolates reorder
+# what is read; a surrogate cannot be encoded at all. The marks U+200E and U+200F stay: ordinary
+# right-to-left text needs them, and they reorder nothing but their neighbours.
+_BEYOND_C0 = r"\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+_HIDDEN = re.compile(rf"[\x00-\x1f{_BEYOND_C0}]")
+_HIDDEN_IN_LINES = re.compile(rf"[\x00-\x08\x0b-\x1f{_BEYOND_C0}]")
+
+
+def visible(text: str, *, multiline: bool = False) -> str:
+    r"""The text with every control character written out (`\x1b`, `\n`, `\u202e`).
+
+    With `multiline`, line breaks and tabs stay what they are.
+    """
+    if multiline:
+        return _HIDDEN_IN_LINES.sub(_escape, text.replace("\r\n", "\n"))
+    return _HIDDEN.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode("ascii")
+
+
+def quote(text: str, limit: int = 60) -> str:
+    """The text as a message echoes it: visible, shortened, in quotes."""
+    short = text if len(text) <= limit else text[: limit - 1] + "…"
+    return f"'{visible(short)}'"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`did you mean 'title'?`, or nothing when no known word is near."""
+    import difflib  # only needed once something is already wrong
+
+    found = difflib.get_close_matches(word[:100].lower(), list(known), n=3)
+    if not found:
+        return ""
+    return "did you mean " + " or ".join(quote(name) for name in found) + "?"
