@@ -2,8 +2,9 @@
 
 The SQL means what the expression means in Python, with one rule for what a row lacks: a comparison
 with a missing value is false. So `x > 8` and `x == 8` are false for a missing `x`, and therefore
-`not (x > 8)` and `x != 8` are true. Arithmetic and functions on a missing value, and division by
-zero, give a missing value. Arithmetic is done in floating point.
+`not (x > 8)` and `x != 8` are true. `in`, `contains`, `startswith` and `endswith` are such
+comparisons; arithmetic and the other functions on a missing value, and division by zero, give a
+missing value. Arithmetic is done in floating point.
 
 No text of the expression gets into the SQL: literals become parameters, and names become the SQL
 that the caller gave for them.
@@ -268,7 +269,8 @@ class _Compiler:
         item, container = self.term(node), self.term(whole)
         if container.literal and not item.literal:
             raise ExpressionError(
-                f"{_source(whole)} after in is one text, not a list", f"write ({_source(whole)},)"
+                f"{_source(whole)} after in is one text, not a list",
+                f"write ({_value(container)!r},)",
             )
         return self.contained(item, container, node, whole)
 
@@ -289,7 +291,7 @@ class _Compiler:
         a, b, params = left.sql, right.sql, left.params + right.params
         if operator != "=":
             if left.kind == "truth":
-                raise ExpressionError(f"{_source(node)} orders conditions", "use ==, and, or, not")
+                raise ExpressionError(f"{_source(node)} orders conditions", "use == or !=")
             if left.kind != right.kind:
                 raise _mismatch(left, right, node)
             if left.kind == "enum" and left.field:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tm_core.errors import InvalidValue
+from tm_core.text import visible
 from tm_core.when import (
     format_local,
     format_relative,
@@ -151,7 +152,7 @@ def test_local_time_and_its_changes(text: str, day_end: bool, expected: str) -> 
         "2025-03-01\x00",
         "\x1b[31m",
         "\udcff",
-        "２０２５-03-01",
+        "\uff12\uff10\uff12\uff15-03-01",
         "9" * 10_000,
         "1d" * 5_000,
         "2025-03-01x17:00",
@@ -160,7 +161,7 @@ def test_local_time_and_its_changes(text: str, day_end: bool, expected: str) -> 
 def test_refuses_the_rest_in_one_line(text: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         parse_instant(text, now=NOW)
-    assert caught.value.message.isprintable()
+    assert visible(caught.value.message) == caught.value.message
     assert len(caught.value.message) < 200
     assert "2025-03-01T17:00" in caught.value.hint
 
@@ -254,11 +255,13 @@ def test_reads_durations(given_: str | float, hours: float) -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    ["", "x", "nan", "inf", "-1", "-2h", "1e400", "9" * 400, "1_0", "٣", "2h 3", "h", "1x"]
-    + ["1h\x00", "\udcff", -1, float("nan"), float("inf"), 10**400],
+    [
+        *("", "x", "nan", "inf", "-1", "-2h", "1e400", "9" * 400, "1_0", "\u0663", "2h 3", "h"),
+        *("1x", "1h\x00", "\udcff", -1, float("nan"), float("inf"), 10**400),
+    ],
 )
 def test_refuses_other_durations(bad: str | float) -> None:
     with pytest.raises(InvalidValue) as caught:
         parse_duration(bad)
-    assert caught.value.message.isprintable()
+    assert visible(caught.value.message) == caught.value.message
     assert "2h30m" in caught.value.hint
