@@ -8,7 +8,7 @@ from typing import Any
 
 from . import values
 from .context import Context
-from .errors import Conflict, TmError, ValidationError
+from .errors import Conflict, InvalidValue, TmError, ValidationError
 from .host import Host
 from .model import OPEN, Change, Problem, Task
 from .registry import Installed
@@ -16,6 +16,7 @@ from .store import Store, new_event_id
 from .when import instant_now
 
 _STAMPS = ("updated_at", "version")
+_ESSENTIAL = ("title", "status", "created_by", "created_at", "updated_at", "version")
 
 
 class AlreadyDone(Exception):
@@ -197,9 +198,16 @@ class Changes:
         """The kernel's own rules: canonical values, and what a status brings with it."""
         before, after = change.before, change.after
         for name in change.changed:
-            after[name] = values.check(self.store.fields[name], after[name])
+            field = self.store.fields[name]
+            after[name] = values.check(field, after[name])
+            if after[name] is None:
+                after[name] = field.default
+            if after[name] is None and name in _ESSENTIAL:
+                raise InvalidValue(f"{name} cannot be empty", field=name)
         if not after.title.strip():
-            raise ValidationError("a task needs a title", problems=[{"field": "title"}])
+            raise ValidationError(
+                "a task needs a title", "say what is to be done", problems=[{"field": "title"}]
+            )
         if after.status == "completed":
             if before is None or before.status != "completed":
                 after["completed_at"] = after.get("completed_at") or self.now

@@ -211,6 +211,15 @@ class Config:
             config._check_section(layer, name, plugin_manifest.config)
         return {key: config.get(f"{name}.{key}") for key in plugin_manifest.config}
 
+    def all_keys(self) -> list[str]:
+        """All keys that are known or set, dotted, those with a default first."""
+        found: dict[str, None] = dict.fromkeys(self._settings)
+        for layer in self.layers:
+            for name, value in layer.values.items():
+                inner = isinstance(value, dict) and name not in self._settings
+                found |= dict.fromkeys([f"{name}.{key}" for key in value] if inner else [name])
+        return list(found)
+
     def explain(self, key: str) -> list[tuple[str, str, Any]]:
         """(layer, origin, value) of each layer that sets the key; the last one is in force.
 
@@ -257,7 +266,7 @@ class Config:
                 else:
                     raise ConfigError(
                         f"{layer.origin}: unknown key {shown(name)}{nearest(name, known)}",
-                        _LIST_HINT,
+                        "correct it there; tm --safe config show lists what there is",
                     )
         return warnings + [
             f"feature {name!r} is configured, but not installed{nearest(name, known)}"

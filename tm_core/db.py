@@ -82,9 +82,9 @@ class SQLite:
         writable = os.access(path, os.W_OK) or create
         if not writable:
             mode = "ro"
-            # Readers of a WAL store need its shared-memory file; where the folder is read-only and
-            # nobody writes, the file can be taken as it is.
-            if not os.access(os.path.dirname(os.path.abspath(path)), os.W_OK):
+            # A reader would make a log and a shared-memory file beside the store, which its owner
+            # could not write. While there is no log, all is in the file, to be taken as it is.
+            if not _size(path + "-wal"):
                 mode = "ro&immutable=1"
         location = os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
         connection = sqlite3.connect(
@@ -200,6 +200,9 @@ class SQLite:
         finally:
             self._run("COMMIT")
 
+    def is_blank(self) -> bool:
+        return not self.query("SELECT 1 AS found FROM sqlite_master LIMIT 1")
+
     def columns(self, table: str) -> set[str]:
         return {row["name"] for row in self.query("SELECT name FROM pragma_table_info(?)", [table])}
 
@@ -311,6 +314,13 @@ else:
         except BlockingIOError:
             return False
         return True
+
+
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0
 
 
 def _row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> Row:

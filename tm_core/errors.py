@@ -62,6 +62,12 @@ class DatabaseBusy(DatabaseError):
     code = "database_busy"
 
 
+class BlankStore(DatabaseError):
+    """A database without any tables, such as an interrupted `tm init` leaves."""
+
+    code = "blank_store"
+
+
 class NewerSchema(DatabaseError):
     """The store was written by a newer version, which this one would damage."""
 
