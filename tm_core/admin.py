@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Sequence
@@ -146,16 +147,12 @@ def _shown(value: Any) -> str:
 def _setting(run: Invocation, key: str) -> Setting | None:
     """What is known about a key. Raises UsageError for one that nobody knows or sets."""
     config = run.workspace.config
-    try:
+    with contextlib.suppress(ConfigError):  # raised for an unknown key in a known section
         setting = config.setting(key)
         if setting is not None or config.get(key) is not None:
             return setting
-    except ConfigError as error:
-        raise UsageError(error.message, error.hint) from None
-    raise UsageError(
-        f"there is no setting {quote(key)}",
-        nearest(key, config.all_keys()) or "tm config lists them",
-    )
+    hint = nearest(key, config.all_keys()) or "tm config lists them"
+    raise UsageError(f"there is no setting {quote(key)}", hint)
 
 
 def _complete_key(ctx: click.Context, _: click.Parameter, begun: str) -> list[str]:

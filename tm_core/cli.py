@@ -7,7 +7,6 @@ action's module is imported when the action is invoked.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from click.exceptions import NoArgsIsHelpError
 from . import __version__
 from .errors import FeatureDisabled, TmError, UsageError
 from .invocation import Invocation, of
+from .output import standard, unwritable
 
 _KERNEL_SECTION = "Commands"
 
@@ -194,15 +194,12 @@ def run(arguments: Sequence[str]) -> int:
         # In the middle of a line that somebody types, no sentence is welcome.
         invocation.output.silence()
     try:
-        code = group().main(
-            arguments,
-            prog_name="tm",
-            standalone_mode=False,
-            obj=invocation,
-            windows_expand_args=False,
-        )
-        return code if isinstance(code, int) else 0
-    except (KeyboardInterrupt, click.Abort):
+        return _invoke(arguments, invocation)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except SystemExit as leaving:  # from a plugin's plain command
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except (KeyboardInterrupt, EOFError, click.Abort):
         invocation.output.say("")
         return 130
     except BrokenPipeError:
@@ -224,6 +221,19 @@ def run(arguments: Sequence[str]) -> int:
         invocation.close()
 
 
+def _invoke(arguments: list[str], invocation: Invocation) -> int:
+    # Click's own `main` would turn a broken pipe into exit code 1.
+    command = group()
+    wanted = os.environ.get("_TM_COMPLETE")
+    if wanted:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(command, {"obj": invocation}, "tm", "_TM_COMPLETE", wanted)
+    with command.make_context("tm", arguments, obj=invocation) as context:
+        code = command.invoke(context)
+    return code if isinstance(code, int) else 0
+
+
 def _explained(error: Exception, invocation: Invocation) -> TmError:
     """What went wrong, as one line for a person."""
     try:
@@ -235,8 +245,6 @@ def _explained(error: Exception, invocation: Invocation) -> TmError:
         return worse
     if isinstance(error, click.ClickException):
         return TmError(error.format_message())
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return TmError(f"cannot write: {error.strerror}", "free some space")
     text = " ".join(str(error).split())
     return TmError(f"unexpected {type(error).__name__}: {text}", "--debug shows where; tm doctor")
 
@@ -288,7 +296,7 @@ def main() -> NoReturn:
         pass
     except OSError as error:
         code = code or 1
-        print(f"tm: cannot write the output: {error.strerror}", file=sys.stderr)
+        standard(as_json=False).error(unwritable(error))
     with contextlib.suppress(OSError):
         sys.stderr.flush()
     os._exit(code)

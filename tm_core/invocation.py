@@ -49,9 +49,7 @@ class Invocation:
             get = self.options.get
             directory = get("directory") or "."
             if not os.path.isdir(directory):
-                raise UsageError(
-                    f"there is no folder {quote(directory)}", "look at what follows -C"
-                )
+                raise UsageError(f"there is no folder {quote(directory)}", "see what follows -C")
             self._workspace = Workspace(
                 directory,
                 store=get("store") or "",

@@ -316,7 +316,7 @@ class TaskManager:
                     f"task {before.id} has version {before.version}, not {if_version}",
                     "look at it and try again",
                 )
-            if before.status == "deleted" == stored.get("status", "deleted"):
+            if before.status == "deleted" and stored.get("status") != "pending":
                 raise Conflict(
                     f"task {before.id} is deleted",
                     f"tm update {before.id} --status pending brings it back",

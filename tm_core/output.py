@@ -62,7 +62,7 @@ class Output:
 
     def raw(self, text: str) -> None:
         """Print text as it is, as part of a document."""
-        self._stdout.write(text)
+        self._write(self._stdout, text, end="")
 
     def say(self, text: str) -> None:
         """Tell a person something; a program that reads JSON does not want it."""
@@ -176,14 +176,25 @@ class Output:
         # The same data, but it drives no terminal.
         return _HIDDEN_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
-    @staticmethod
-    def _write(stream: TextIO, text: str) -> None:
-        # Text from files and arguments may hold bytes that were no UTF-8.
+    def _write(self, stream: TextIO, text: str, end: str = "\n") -> None:
         try:
-            stream.write(text + "\n")
-        except UnicodeEncodeError:
-            encoding = stream.encoding or "utf-8"
-            stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+            try:
+                stream.write(text + end)
+            except UnicodeEncodeError:  # a narrow encoding, or bytes that were no UTF-8
+                encoding = stream.encoding or "utf-8"
+                stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + end)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            if stream is self._stdout:
+                raise unwritable(error) from error
+
+
+def unwritable(error: OSError) -> TmError:
+    """Standard output cannot take what is written to it."""
+    return TmError(
+        f"the output cannot be written: {error.strerror}", "what the command did to the store stays"
+    )
 
 
 def standard(*, as_json: bool) -> Output:
