@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -46,7 +48,7 @@ class Cli:
             arguments: What comes after `tm`.
             code: The exit code that is expected; None for any.
         """
-        out, err = io.StringIO(), io.StringIO()
+        out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
         before = os.getcwd()
         os.chdir(self.folder)
         try:
@@ -54,7 +56,9 @@ class Cli:
                 got = run(arguments)
         finally:
             os.chdir(before)
-        result = Result(got, out.getvalue(), err.getvalue())
+        for stream in (out, err):
+            stream.seek(0)
+        result = Result(got, out.read(), err.read())
         if code is not None and got != code:
             raise AssertionError(f"tm {' '.join(arguments)}: {result}")
         return result
@@ -67,6 +71,44 @@ class Cli:
         """A task as `tm show --json` gives it."""
         shown: dict[str, Any] = self("show", task_id, "--json").json
         return shown
+
+
+class Process:
+    """Runs `tm` as a process of its own, in a folder, with pipes and no standard input."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(
+        self,
+        *arguments: str | bytes,
+        code: int | None = 0,
+        folder: Path | None = None,
+        prepare: Callable[[], None] | None = None,
+        **environ: str,
+    ) -> Result:
+        """Run one command.
+
+        Args:
+            arguments: What comes after `tm`; bytes need not be UTF-8.
+            code: The exit code that is expected; None for any.
+            folder: Where it runs; the test's folder by default.
+            prepare: Called in the new process before `tm` is started, not on Windows.
+            environ: Variables, beside those of this process.
+        """
+        done = subprocess.run(
+            [sys.executable, "-m", "tm_core", *arguments],
+            cwd=folder or self.folder,
+            env={**os.environ, **environ},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            preexec_fn=prepare,
+            timeout=60,
+        )
+        result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+        if code is not None and done.returncode != code:
+            raise AssertionError(f"tm {arguments}: {result}")
+        return result
 
 
 @pytest.fixture(scope="session")
@@ -121,3 +163,9 @@ def tm_cli(tm_environ: Path) -> Cli:
     cli = Cli(tm_environ)
     cli("init")
     return cli
+
+
+@pytest.fixture
+def tm_process(tm_environ: Path) -> Process:
+    """The command line as processes, in an empty folder."""
+    return Process(tm_environ)
