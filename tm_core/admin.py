@@ -84,7 +84,7 @@ def _ignore(folder: str) -> None:
 def _feature_file(run: Invocation, user: bool) -> str:
     if user:
         return user_config_path(run.workspace.environ)
-    if not run.workspace.folder:
+    if not os.path.isdir(run.workspace.folder):
         raise NoStore(
             "there is no project here whose configuration could be changed",
             "tm init, or --user for your own",

@@ -204,7 +204,7 @@ class Changes:
                 after[name] = field.default
             if after[name] is None and name in _ESSENTIAL:
                 raise InvalidValue(f"{name} cannot be empty", field=name)
-        if not after.title.strip():
+        if not any(letter.isprintable() and not letter.isspace() for letter in after.title):
             raise ValidationError(
                 "a task needs a title", "say what is to be done", problems=[{"field": "title"}]
             )

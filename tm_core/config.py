@@ -130,7 +130,7 @@ class Config:
 
         `command_line` holds `KEY=VALUE` items, `plugin_flags` holds `NAME` and `no:NAME`. `safe`
         leaves on only the features that `plugin_flags` name, and ignores unknown keys and files
-        that cannot be read (`check` warns of them), so that it is always a way out. Raises
+        that cannot be used (`check` warns of them), so that it is always a way out. Raises
         ConfigError for an unreadable file and UsageError for a malformed item.
         """
         paths = [("user", user_config_path(environ))]
@@ -140,7 +140,10 @@ class Config:
         unread: list[str] = []
         for name, path in paths:
             try:
-                layers.append(Layer(name, path, read_config(path, cache_folder)))
+                layer = Layer(name, path, read_config(path, cache_folder))
+                if safe:
+                    cls([layer], KERNEL_SETTINGS, {}, safe).check(())
+                layers.append(layer)
             except ConfigError as error:
                 if not safe:
                     raise
@@ -254,9 +257,11 @@ class Config:
             for name, value in layer.values.items():
                 if name in KERNEL_SETTINGS:
                     layer.value(name, KERNEL_SETTINGS[name])
+                elif self._safe and name not in RESERVED_NAMES:
+                    continue
                 elif name in known and name != "features":
                     config._check_section(layer, name, known[name])
-                elif is_legacy(name) or self._safe:
+                elif is_legacy(name):
                     continue
                 elif value is None or isinstance(value, dict):
                     warnings.append(

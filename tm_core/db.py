@@ -70,17 +70,22 @@ class SQLite:
         self._savepoints = 0
         try:
             self._connection = self._connect(path, create)
+        except sqlite3.Error as error:
+            raise self._explain(error) from error
+        try:
             self._run(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._run("PRAGMA foreign_keys = ON")
             if create:
                 self._run("PRAGMA journal_mode = WAL")
-        except sqlite3.Error as error:
-            raise self._explain(error) from error
+        except DatabaseError:
+            self._connection.close()
+            raise
 
     def _connect(self, path: str, create: bool) -> sqlite3.Connection:
         mode = "rwc" if create else "rw"
-        writable = os.access(path, os.W_OK) or create
-        if not writable:
+        folder = os.path.dirname(os.path.abspath(path))
+        usable = os.access(folder, os.W_OK) or os.path.exists(path + "-shm")
+        if not create and not (usable and os.access(path, os.W_OK)):
             mode = "ro"
             # A reader would make a log and a shared-memory file beside the store, which its owner
             # could not write. While there is no log, all is in the file, to be taken as it is.
