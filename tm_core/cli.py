@@ -164,6 +164,8 @@ def group() -> Group:
             help="Show the version",
         ),
     ]
+    for option in options:
+        option.is_eager = True  # as --help is, which must know what stands before it
     return Group(
         name="tm",
         params=options,
