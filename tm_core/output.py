@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import re
 import sys
@@ -204,8 +205,10 @@ def standard(*, as_json: bool) -> Output:
 
 def _shape(value: Any) -> Any:
     """The JSON shape of a task, a named tuple, or whatever else an action gives."""
-    if value is None or isinstance(value, (str, int, float)):
+    if value is None or isinstance(value, (str, int)):
         return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None  # JSON has no other numbers
     if hasattr(value, "as_dict"):
         return _shape(value.as_dict())
     if hasattr(value, "_asdict"):
