@@ -177,6 +177,15 @@ class Host:
                     return one.name
         return ""
 
+    def feature_of(self, field: str) -> str:
+        """The installed plugin, on or off, that declares a field; empty if none does."""
+        if field in self.declared:
+            return self.declared[field][0].name
+        for one in self.installed:
+            if one.manifest is not None and any(f.name == field for f in one.manifest.fields):
+                return one.name
+        return ""
+
     def check_enabled(self, name: str) -> None:
         """Raise FeatureDisabled when the plugin is installed but off."""
         if name not in self.enabled and self.is_known(name):

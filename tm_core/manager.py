@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from keyword import iskeyword
 from typing import Any
 
 from . import expressions, migrate, undo, values
@@ -450,6 +451,8 @@ class TaskManager:
     def restore(self, record: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) -> Task:
         """Bring in a task as an export holds it: with its id, its times and its details.
 
+        When it is refused, nothing of it stays behind, also within a greater transaction.
+
         Args:
             record: Values by field name; whatever else is in it goes to the plugins as details.
             events: The task's history, which keeps its times and actors.
@@ -463,7 +466,7 @@ class TaskManager:
         given = {n: values.check(fields[n], v) for n, v in record.items() if n in fields}
         details = {n: v for n, v in record.items() if n not in fields and v is not None}
         options = {n: values.check(virtual[n], details.pop(n)) for n in [*details] if n in virtual}
-        with self.transaction():
+        with self.transaction(), self.database.savepoint():
             given = {name: value for name, value in given.items() if value is not None}
             after = Task(self._blank() | given)
             if "updated_at" not in given:
@@ -647,8 +650,9 @@ def _no_progress(done: int, total: int) -> None:
 
 
 def method_name(command: str) -> str:
-    """The Python name of a command: `criteria confirm` -> `criteria_confirm`."""
-    return command.replace(" ", "_").replace("-", "_")
+    """The Python name of a command: `criteria confirm` -> `criteria_confirm`, `import` -> `import_`."""
+    name = command.replace(" ", "_").replace("-", "_")
+    return name + "_" if iskeyword(name) else name
 
 
 def kernel_migrations() -> MigrationSet:

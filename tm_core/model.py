@@ -6,7 +6,7 @@ and users feel every millisecond before the first line of work.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Generator, Iterator, Mapping, MutableMapping
 from typing import Any, NamedTuple, TypedDict
 
 PRIORITIES = ("low", "medium", "high", "critical")
@@ -101,6 +101,9 @@ class Action(NamedTuple):
     writes: bool = False
     """It changes the store: it takes `--dry-run` and `--key`."""
     hidden: bool = False
+    local: bool = False
+    """It reads or writes files that its parameters name: for this machine's users only, so a plugin
+    that serves actions to others leaves it out."""
 
 
 class Command(NamedTuple):
@@ -180,6 +183,25 @@ class Event(TypedDict):
     type: str
     task_id: str | None
     data: dict[str, Any]
+
+
+class Document:
+    """A result that is text of any size: an action gives its pieces, which are printed as they come.
+
+    It is printed as it is, `--json` or not. Pieces hold their own line breaks.
+    """
+
+    __slots__ = ("_pieces",)
+
+    def __init__(self, pieces: Generator[str, None, None]) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[str]:
+        return self._pieces
+
+    def close(self) -> None:
+        """Let go of what the rest would have been made from."""
+        self._pieces.close()
 
 
 class Task(MutableMapping[str, Any]):
