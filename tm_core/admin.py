@@ -303,4 +303,3 @@ def completion(ctx: click.Context, shell: str) -> None:
         raise TmError(f"no completion for {shell}")
     source = kind(ctx.find_root().command, {}, "tm", "_TM_COMPLETE").source()
     _run().output.data(source)
-

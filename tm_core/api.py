@@ -1,6 +1,7 @@
 """The only door for plugins: a plugin imports this module and itself, and nothing else of ours."""
 
 from .actions import Param, TaskId
+from .config_yaml import parse_any as load_yaml
 from .context import (
     Backend,
     ConfigProvider,
@@ -25,8 +26,9 @@ from .errors import (
     ValidationError,
 )
 from .expressions import FUNCTIONS, names, parse
-from .hookspecs import API_VERSION, hookimpl
+from .hookspecs import hookimpl
 from .model import (
+    API_VERSION,
     OPEN,
     PRIORITIES,
     STATUSES,
@@ -92,6 +94,7 @@ __all__ = [
     "format_relative",
     "hookimpl",
     "instant_now",
+    "load_yaml",
     "names",
     "parse",
     "parse_duration",

@@ -110,7 +110,9 @@ class Changes:
             raise AlreadyDone(known["transaction_id"])
 
     @contextmanager
-    def event(self, event_type: str, task_id: str | None, data: Mapping[str, Any]) -> Iterator[None]:
+    def event(
+        self, event_type: str, task_id: str | None, data: Mapping[str, Any]
+    ) -> Iterator[None]:
         """Record one event with all rows that are put inside the block."""
         with self.transaction():
             rows: list[list[Any]] = []
@@ -288,7 +290,8 @@ def type_of(change: Change) -> str:
 
 def event_data(change: Change) -> dict[str, Any]:
     """What the log keeps of a change: enough to show it, to undo it and to replay it."""
-    names = [name for name in change.after if name in change.changed]
+    changed = change.changed
+    names = [name for name in change.after if name in changed]
     data: dict[str, Any] = {
         "before": None if change.before is None else {n: change.before.get(n) for n in names},
         "after": {name: change.after[name] for name in names},

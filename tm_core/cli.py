@@ -6,6 +6,7 @@ action's module is imported when the action is invoked.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -178,7 +179,11 @@ def run(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments
     try:
         code = group().main(
-            arguments, prog_name="tm", standalone_mode=False, obj=invocation, windows_expand_args=False
+            arguments,
+            prog_name="tm",
+            standalone_mode=False,
+            obj=invocation,
+            windows_expand_args=False,
         )
         return code if isinstance(code, int) else 0
     except TmError as error:
@@ -242,7 +247,5 @@ def main() -> NoReturn:
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with contextlib.suppress(BrokenPipeError, ValueError):
             stream.flush()
-        except (BrokenPipeError, ValueError):
-            pass

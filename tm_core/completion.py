@@ -9,7 +9,7 @@ import click
 from .errors import TmError
 
 
-class TaskIdType(click.ParamType):
+class TaskIdType(click.types.StringParamType):
     """A task's id; the shell completes it from the store."""
 
     name = "task"

@@ -13,11 +13,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tm_core.cache import cache_path, read_json, user_folder, write_json_atomically
-from tm_core.errors import ConfigError, UsageError
-from tm_core.features import FeatureChoice, check_required, choose, is_legacy
-from tm_core.model import Plugin, Setting
-from tm_core.settings import KERNEL_SETTINGS, RESERVED_NAMES, Layer, nearest, shown
+from .cache import cache_path, read_json, user_folder, write_json_atomically
+from .errors import ConfigError, UsageError
+from .features import FeatureChoice, check_required, choose, is_legacy
+from .model import Plugin, Setting
+from .settings import KERNEL_SETTINGS, RESERVED_NAMES, Layer, nearest, shown
 
 LAYERS = ("default", "user", "providers", "set", "project", "environment", "command line")
 """Names of layers, lowest precedence first."""
@@ -32,7 +32,7 @@ MAX_FILE_SIZE = 1_000_000
 
 _PHASE_1 = ("plugins", "store", "minimal_mode", "features")
 _CACHE_FORMAT = 1
-_LIST_HINT = "tm config list shows what there is"
+_LIST_HINT = "tm config show tells what there is"
 
 
 def user_config_path(environ: Mapping[str, str]) -> str:
@@ -78,7 +78,7 @@ def read_config(path: str, cache_folder: str | None = None) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}", "check the file's permissions") from error
-    from tm_core.config_yaml import parse_yaml
+    from .config_yaml import parse_yaml
 
     try:
         text = content.decode("utf-8-sig")
@@ -101,12 +101,14 @@ class Config:
         settings: Mapping[str, Setting],
         environ: Mapping[str, str],
         safe: bool = False,
+        unread: Sequence[str] = (),
     ) -> None:
         """Prefer `Config.load`. Default and environment layers are made here, from `settings`."""
         self._settings = settings
         self._sections = {key.partition(".")[0] for key in settings}
         self._environ = environ
         self._safe = safe
+        self._unread = unread
         derived = [_default_layer(settings), *_environment_layers(settings, environ)]
         given = [layer for layer in layers if layer.name not in ("default", "environment")]
         self.layers: tuple[Layer, ...] = tuple(
@@ -127,18 +129,27 @@ class Config:
         """Phase 1: files, environment and command line.
 
         `command_line` holds `KEY=VALUE` items, `plugin_flags` holds `NAME` and `no:NAME`. `safe`
-        leaves on only the features that `plugin_flags` name, and ignores unknown keys. Raises
+        leaves on only the features that `plugin_flags` name, and ignores unknown keys and files
+        that cannot be read (`check` warns of them), so that it is always a way out. Raises
         ConfigError for an unreadable file and UsageError for a malformed item.
         """
         paths = [("user", user_config_path(environ))]
         if store_folder is not None:
             paths.append(("project", project_config_path(store_folder)))
-        layers = [Layer(name, path, read_config(path, cache_folder)) for name, path in paths]
+        layers: list[Layer] = []
+        unread: list[str] = []
+        for name, path in paths:
+            try:
+                layers.append(Layer(name, path, read_config(path, cache_folder)))
+            except ConfigError as error:
+                if not safe:
+                    raise
+                unread.append(f"{error.message}; the file is ignored")
         layers += [_argument_layer(item) for item in command_line]
         if safe:
             layers.append(Layer("command line", "--safe", {"minimal_mode": True}))
         layers += [_flag_layer(flag) for flag in plugin_flags]
-        return cls(layers, KERNEL_SETTINGS, environ, safe)
+        return cls(layers, KERNEL_SETTINGS, environ, safe, unread)
 
     def with_layer(self, layer: Layer) -> Config:
         """This configuration and one more layer, above those of the same name.
@@ -154,7 +165,7 @@ class Config:
                 f"{layer.origin}: a provider cannot set {early[0]!r}",
                 "set it in a file, in the environment or on the command line",
             )
-        return Config([*self.layers, layer], self._settings, self._environ, self._safe)
+        return self._variant([*self.layers, layer], self._settings)
 
     def with_plugins(self, manifests: Iterable[Plugin]) -> Config:
         """This configuration, knowing also the plugins' settings: defaults, types, variables."""
@@ -164,7 +175,7 @@ class Config:
             for key, setting in manifest.config.items()
         }
         # The kernel's come last: no plugin can redefine them.
-        return Config(self.layers, settings | dict(self._settings), self._environ, self._safe)
+        return self._variant(self.layers, settings | dict(self._settings))
 
     def get(self, key: str) -> Any:
         """The value of a key, converted and checked if its setting is known.
@@ -229,7 +240,7 @@ class Config:
         config = self.with_plugins(manifests)
         known = {manifest.name: manifest.config for manifest in manifests}
         known |= {name: _kernel_section(name) for name in RESERVED_NAMES}
-        warnings: list[str] = []
+        warnings = list(self._unread)
         for layer in config.layers[1:]:
             for name, value in layer.values.items():
                 if name in KERNEL_SETTINGS:
@@ -252,6 +263,9 @@ class Config:
             f"feature {name!r} is configured, but not installed{nearest(name, known)}"
             for name in config.features(manifests).unknown
         ]
+
+    def _variant(self, layers: Iterable[Layer], settings: Mapping[str, Setting]) -> Config:
+        return Config(layers, settings, self._environ, self._safe, self._unread)
 
     def _check_section(self, layer: Layer, name: str, settings: Mapping[str, Setting]) -> None:
         """Raise ConfigError for an unknown key or a wrong value in one section of one layer."""

@@ -21,10 +21,10 @@ from typing import Any
 
 import yaml
 
-from tm_core.cache import write_atomically
-from tm_core.config import read_config
-from tm_core.config_yaml import compose, parse_any, parse_yaml
-from tm_core.errors import ConfigError
+from .cache import write_atomically
+from .config import read_config
+from .config_yaml import compose, parse_any, parse_yaml
+from .errors import ConfigError
 
 HEADER = (
     "# Settings of Task Orchestrator. `tm config explain KEY` shows where a value comes from.\n"
@@ -33,7 +33,7 @@ HEADER = (
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 # What YAML takes for a line break, or refuses, inside a quoted text.
 _UNSAFE = re.compile(
-    "[^ -~\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    "[^\n -~\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 
 
@@ -145,7 +145,8 @@ class _Document:
                 return
 
     def unset(self, parts: list[str]) -> None:
-        if self.get(parts[:-1]) is None or parts[-1] not in self.get(parts[:-1]):
+        section = self.get(parts[:-1])
+        if not isinstance(section, dict) or parts[-1] not in section:
             return
         # A section that this leaves empty goes as well.
         while len(parts) > 1 and len(self.get(parts[:-1])) == 1:
@@ -172,10 +173,9 @@ class _Document:
             self.set(parts, [*(items or ()), item])
             return
         items.append(item)
-        column = node.value[0].start_mark.column
-        line = self.text.rfind("\n", 0, node.value[0].start_mark.index) + 1
-        bullet = self.text[line : node.value[0].start_mark.index]
-        self._insert(_end(node), f"{bullet if len(bullet) == column else ''}{_flow(item)}")
+        first = node.value[0].start_mark.index
+        bullet = self.text[self.text.rfind("\n", 0, first) + 1 : first]
+        self._insert(_end(node), bullet + _flow(item))
 
     def remove(self, parts: list[str], item: str) -> None:
         """Take an item out of a list of texts, and the list away with its last one."""
@@ -206,10 +206,10 @@ class _Document:
 
     def _put(self, key: Any, node: Any, text: str) -> None:
         """Replace the value after a key, with what stands between them."""
-        if isinstance(node, yaml.ScalarNode) and node.style not in ("|", ">") and text:
-            if node.start_mark.index < node.end_mark.index:
-                self._replace(node, text.lstrip())
-                return
+        scalar = isinstance(node, yaml.ScalarNode) and node.style not in ("|", ">")
+        if scalar and text and node.start_mark.index < node.end_mark.index:
+            self._replace(node, text.lstrip())
+            return
         colon = self.text.index(":", key.end_mark.index) + 1
         end = max(_end(node), colon)
         tail = self.newline if end and self.text[end - 1] == "\n" else ""
@@ -243,7 +243,7 @@ class _Document:
         """Braces written anew; a whole file in braces is JSON, and stays it."""
         if not root:
             return _flow(value)
-        return json.dumps(value, indent=2, ensure_ascii=False).replace("\n", self.newline)
+        return _escaped(json.dumps(value, indent=2, ensure_ascii=False)).replace("\n", self.newline)
 
 
 def _edit(path: str, change: Callable[[_Document], None], dry_run: bool) -> bool:
@@ -309,10 +309,14 @@ def _flow(value: Any) -> str:
     if isinstance(value, str):
         if _PLAIN.fullmatch(value) and isinstance(parse_any(value, ""), str):
             return value
-        quoted = json.dumps(value, ensure_ascii=False)
-        return _UNSAFE.sub(lambda found: f"\\U{ord(found[0]):08x}", quoted)
-    if isinstance(value, float):
-        text = repr(value)
-        # YAML 1.1 takes 1e20 for text.
-        return text if "." in text else text.replace("e", ".0e")
+        return _escaped(json.dumps(value, ensure_ascii=False))
     return json.dumps(value)
+
+
+def _escaped(quoted: str) -> str:
+    """JSON in which no text holds a character that YAML does not keep."""
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", quoted)
+
+
+def _unwritable(path: str, error: OSError) -> ConfigError:
+    return ConfigError(f"{path}: {error.strerror}", "check the permissions of file and folder")

@@ -68,6 +68,10 @@ class Context(Protocol):
     def fields(self) -> Mapping[str, Field]:
         """The fields of tasks by name: the kernel's, and all that enabled plugins declare."""
 
+    @property
+    def parts(self) -> frozenset[str]:
+        """Names of the details that enabled plugins write when a task is imported."""
+
     def feature_of(self, field: str) -> str:
         """The installed feature, on or off, that declares a field; empty if none does."""
 

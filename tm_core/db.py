@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .context import Database, Row
+from .context import Database, Row, SQLDialect
 from .errors import DatabaseBusy, DatabaseError, NoStore
 
 
@@ -59,7 +60,7 @@ class SQLite:
     """One connection. Not to be shared between threads; open one for each."""
 
     self_migrating = True
-    dialect = SQLiteDialect()
+    dialect: SQLDialect = SQLiteDialect()
 
     def __init__(self, path: str, *, busy_timeout: float, durable: bool, create: bool) -> None:
         self.url = path
@@ -285,7 +286,7 @@ class FileLock:
             self._file = None
 
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
     import time as _time
 

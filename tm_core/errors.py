@@ -84,6 +84,7 @@ class ValidationError(TmError):
         self.problems = list(problems)
 
     def as_dict(self) -> dict[str, Any]:
+        """The error as `--json` prints it, with every problem."""
         shape = super().as_dict()
         if self.problems:
             shape["problems"] = self.problems

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tm_core.errors import ConfigError, PluginError
-from tm_core.model import Plugin
-from tm_core.settings import KERNEL_SETTINGS, Layer, nearest, shown
+from .errors import ConfigError, PluginError
+from .model import Plugin
+from .settings import KERNEL_SETTINGS, Layer, nearest, shown
 
 
 class FeatureChoice(NamedTuple):

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 hookspec = pluggy.HookspecMarker("tm")
 hookimpl = pluggy.HookimplMarker("tm")
 
-API_VERSION = (1, 0)
-"""(major, minor): a minor version only adds."""
-
 
 class Hooks:
     """The specifications that pluggy checks implementations against."""

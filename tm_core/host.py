@@ -125,7 +125,7 @@ class Host:
                     taken.add(field.name)
                     if field.choices_setting:
                         choices = tuple(self.settings(one.name)[field.choices_setting])
-                        field = field._replace(choices=choices)  # noqa: PLW2901  # as configured
+                        field = field._replace(choices=choices)  # as configured
                     self._declared[field.name] = (one, field)
         return self._declared
 
@@ -176,6 +176,11 @@ class Host:
                 if verb in field.on and (flag in flags or flag == field.name):
                     return one.name
         return ""
+
+    def parts(self) -> frozenset[str]:
+        """What the enabled plugins care for when they take part in a change."""
+        hooks = (self.manifest(name).hooks.get("task_write") for name in self.enabled)
+        return frozenset(name for hook in hooks if hook is not None for name in hook.when)
 
     def feature_of(self, field: str) -> str:
         """The installed plugin, on or off, that declares a field; empty if none does."""
@@ -251,9 +256,9 @@ class Host:
             name = each.plugin_name.partition("/")[0]
             if name in wanted:
                 turn = 0 if each.tryfirst else 2 if each.trylast else 1
-                one = Implementation(self.enabled[name], each.function, tuple(each.argnames))
-                found.append((turn, order.index(name), one))
-        return [one for _, _, one in sorted(found, key=lambda item: item[:2])]
+                call = Implementation(self.enabled[name], each.function, tuple(each.argnames))
+                found.append((turn, order.index(name), call))
+        return [call for _, _, call in sorted(found, key=lambda item: item[:2])]
 
     def _register(self, one: Installed, where: Hook, hook: str) -> None:
         target = where.target
@@ -339,7 +344,7 @@ def _reader(one: Installed, fields: Sequence[Field]) -> Callable[[str], str]:
                 return file.read()
         kind = _COLUMN_TYPES.get(field.type, "TEXT")
         text = f'ALTER TABLE task ADD COLUMN "{field.name}" {kind};\n'
-        if field.index:
+        if field.indexed:
             text += (
                 f'CREATE INDEX "task_{field.name}" ON task ("{field.name}", id)'
                 f' WHERE "{field.name}" IS NOT NULL;\n'
@@ -347,4 +352,3 @@ def _reader(one: Installed, fields: Sequence[Field]) -> Callable[[str], str]:
         return text
 
     return read
-

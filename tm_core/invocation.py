@@ -90,10 +90,11 @@ class Invocation:
 
             kernel = KERNEL._replace(manifest=plugin)
             found: dict[str, tuple[Installed, Action | Command]] = {}
-            for name, entry in [*plugin.actions.items(), *plugin.commands.items()]:
-                found[name] = (kernel, entry)
+            found |= {name: (kernel, action) for name, action in plugin.actions.items()}
+            found |= {name: (kernel, command) for name, command in plugin.commands.items()}
             host = self.workspace.host
-            for name, (one, entry) in [*host.actions().items(), *host.commands().items()]:
+            offered: dict[str, tuple[Installed, Action | Command]] = {**host.actions()}
+            for name, (one, entry) in {**host.commands(), **offered}.items():
                 if name in found:
                     cause = f"the command '{name}' belongs to {found[name][0].source}"
                     host.blame(one, "commands", UsageError(cause))

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from keyword import iskeyword
 from typing import Any
 
-from . import expressions, migrate, undo, values
+from . import migrate, values
 from .actions import Signature, signature_of
 from .changes import AlreadyDone, Changes
 from .context import Database
@@ -315,9 +315,7 @@ class TaskManager:
                     f"tm update {before.id} --status pending reopens it",
                 )
             after = Task({**before, **stored})
-            change = Change(
-                verb, self.actor, before, after, options=options, evidence=evidence
-            )
+            change = Change(verb, self.actor, before, after, options=options, evidence=evidence)
             return self._changes.apply(change)
 
     def get(self, task_id: str, *, details: bool = True) -> Task:
@@ -376,10 +374,11 @@ class TaskManager:
     ) -> Iterator[Task]:
         """As `find`, one at a time and in bounded memory, without details."""
         condition, parameters = self.condition(where, status=status)
-        columns = self.store.columns
         order = "task.created_at DESC, task.id"
         if sort:
-            order = f"{expressions.compile_sort(sort, columns)}, task.id"
+            from .expressions import compile_sort
+
+            order = f"{compile_sort(sort, self.store.columns)}, task.id"
         return self.store.select(condition, parameters, order, limit, offset)
 
     def count(self, where: str = "", *, status: str | Sequence[str] = ()) -> int:
@@ -399,7 +398,9 @@ class TaskManager:
         else:
             condition, parameters = "task.status <> 'deleted'", []
         if where:
-            text, more = expressions.compile_filter(where, self.store.columns, self.database.dialect)
+            from .expressions import compile_filter
+
+            text, more = compile_filter(where, self.store.columns, self.database.dialect)
             condition += f" AND {text}"
             parameters += more
         return condition, parameters
@@ -446,7 +447,9 @@ class TaskManager:
             NotFound: There is nothing to undo.
             Conflict: What it wrote was changed afterwards.
         """
-        return undo.undo(self._changes, seq)
+        from .undo import undo
+
+        return undo(self._changes, seq)
 
     def restore(self, record: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) -> Task:
         """Bring in a task as an export holds it: with its id, its times and its details.
@@ -530,16 +533,16 @@ class TaskManager:
                 yield Finding("error", f"plugin {name}", f"health check: {describe(error)}")
 
     def _deliver(self) -> None:
-        if self._changes.first_seq and any("event_handlers" in self.host.manifest(n).hooks for n in self.host.enabled):
+        if self._changes.first_seq and any(
+            "event_handlers" in self.host.manifest(n).hooks for n in self.host.enabled
+        ):
             self._outbox.deliver(self._changes.first_seq - 1)
 
     def deliver(self) -> None:
         """Hand out events that wait for their handlers, for instance after a failure."""
         self._outbox.deliver()
 
-    def _split(
-        self, verb: str, given: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _split(self, verb: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Check what was given for a verb; gives values for columns, and options for plugins."""
         known = self.host.fields_on(verb)
         stored: dict[str, Any] = {}
@@ -576,10 +579,11 @@ class TaskManager:
         for command, (plugin, action) in self.host.actions().items():
             if method_name(command) == name:
                 return self._bound(command, plugin, action)
-        for one in self.host.installed:
-            if one.manifest is not None and one.name not in self.host.enabled:
-                if any(method_name(command) == name for command in one.manifest.actions):
-                    raise FeatureDisabled(one.name)
+        off = [one for one in self.host.installed if one.name not in self.host.enabled]
+        for one in off:
+            offered = one.manifest.actions if one.manifest is not None else ()
+            if name in map(method_name, offered):
+                raise FeatureDisabled(one.name)
         raise AttributeError(f"TaskManager has no action '{name}'")
 
     def __dir__(self) -> list[str]:

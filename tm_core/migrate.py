@@ -70,9 +70,8 @@ def apply(
     """Do what is pending and give its names. A plugin's failing step is undone and blamed."""
     todo = pending(database, sets)
     applied: list[str] = []
-    if todo and backup and database.columns("task"):
-        if database.query("SELECT 1 AS found FROM task LIMIT 1"):
-            database.backup("before-migration")
+    if todo and backup and _has_tasks(database):
+        database.backup("before-migration")
     failed: set[str] = set()
     for each, name in todo:
         if each.owner in failed:
@@ -97,6 +96,10 @@ def apply(
             [fingerprint(kept)],
         )
     return applied
+
+
+def _has_tasks(database: Database) -> bool:
+    return bool(database.columns("task") and database.query("SELECT 1 AS found FROM task LIMIT 1"))
 
 
 def _step(database: Database, each: MigrationSet, name: str) -> bool:

@@ -6,9 +6,11 @@ and users feel every millisecond before the first line of work.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, MutableMapping
+from collections.abc import Generator, ItemsView, Iterator, Mapping, MutableMapping
 from typing import Any, NamedTuple, TypedDict
 
+API_VERSION = (1, 0)
+"""Of plugins' API, (major, minor): a minor version only adds."""
 PRIORITIES = ("low", "medium", "high", "critical")
 STATUSES = ("pending", "in_progress", "blocked", "completed", "cancelled", "deleted")
 OPEN = ("pending", "in_progress", "blocked")
@@ -39,7 +41,7 @@ class Field(NamedTuple):
     maximum: float | None = None
     max_length: int | None = None
     """Characters of a string, or of each item of a list."""
-    index: bool = False
+    indexed: bool = False
     day_end: bool = False
     """A datetime given as a bare day means the end of that day, local time."""
     stored: bool = True
@@ -67,9 +69,7 @@ TASK_FIELDS = (
         choices=PRIORITIES,
         default="medium",
     ),
-    Field(
-        "assignee", "str", on=("add", "update", "list"), help="Who does it", max_length=200
-    ),
+    Field("assignee", "str", on=("add", "update", "list"), help="Who does it", max_length=200),
     Field("created_by", "str", on=(), max_length=200),
     Field("created_at", "datetime", on=()),
     Field("updated_at", "datetime", on=()),
@@ -232,35 +232,45 @@ class Task(MutableMapping[str, Any]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def items(self) -> ItemsView[str, Any]:  # the inherited one asks for each value by name
+        return self._values.items()
+
     def __repr__(self) -> str:
         return f"<Task {self.id} {self.title!r} {self.status}>"
 
     @property
     def id(self) -> str:
+        """8 hex digits, or as it was imported."""
         return str(self._values["id"])
 
     @property
     def title(self) -> str:
+        """What is to be done."""
         return str(self._values["title"])
 
     @property
     def description(self) -> str | None:
+        """More about it."""
         return self._values["description"]  # type: ignore[no-any-return]  # a column of text
 
     @property
     def status(self) -> str:
+        """One of `STATUSES`."""
         return str(self._values["status"])
 
     @property
     def priority(self) -> str:
+        """One of `PRIORITIES`."""
         return str(self._values["priority"])
 
     @property
     def assignee(self) -> str | None:
+        """Who does it."""
         return self._values["assignee"]  # type: ignore[no-any-return]  # a column of text
 
     @property
     def version(self) -> int:
+        """Counts the changes of the task's own row."""
         return int(self._values["version"])
 
     def copy(self) -> Task:

@@ -82,6 +82,10 @@ class PluginContext:
         host = self._session().workspace.host
         return self._session().store.fields | {n: field for n, (_, field) in host.declared.items()}
 
+    @property
+    def parts(self) -> frozenset[str]:
+        return self._session().workspace.host.parts() - self.fields.keys()
+
     def feature_of(self, field: str) -> str:
         return self._session().workspace.host.feature_of(field)
 

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .cache import read_json, write_json_atomically
-from .hookspecs import API_VERSION, HOOKS
 from .model import (
+    API_VERSION,
     FIELD_TYPES,
     Action,
     Command,
@@ -24,6 +24,7 @@ from .model import (
     Plugin,
     Setting,
 )
+from .settings import RESERVED_NAMES
 
 GROUP = "tm.plugins"
 OWN_DISTRIBUTION = "task-orchestrator"
@@ -133,7 +134,7 @@ def _without_clashes(found: list[tuple[Installed, str]]) -> list[tuple[Installed
             if (holder.module, holder.distribution) == (plugin.module, plugin.distribution):
                 continue  # the same installation, seen twice on the path
             error = f"the name '{plugin.name}' belongs to {holder.source}"
-            plugin = plugin._replace(manifest=None, error=error)  # noqa: PLW2901  # as marked
+            plugin = plugin._replace(manifest=None, error=error)  # as marked
         kept.append((plugin, file))
     return kept
 
@@ -176,10 +177,14 @@ def describe(error: BaseException) -> str:
 
 def manifest_fault(manifest: object, name: str) -> str:
     """What is wrong with a manifest, in one line; empty when nothing is."""
+    from .hookspecs import HOOKS
+
     if not isinstance(manifest, Plugin):
         return f"its entry point gives {type(manifest).__name__}, not a Plugin"
     if manifest.name != name:
         return f"its manifest is named '{manifest.name}', its entry point '{name}'"
+    if name in RESERVED_NAMES:
+        return f"the name '{name}' is the kernel's own"
     if not _NAME.fullmatch(name):
         return f"'{name}' is not a plugin name: lower-case letters, digits and dashes"
     wanted = (manifest.api, 0) if isinstance(manifest.api, int) else tuple(manifest.api)
@@ -217,8 +222,8 @@ def _is_literal(value: object) -> bool:
 
 
 def _decoded(row: list[Any]) -> Installed:
-    *head, migrations = row
-    plugin = Installed(*head, migrations=tuple(migrations))
+    plugin = Installed(*row)
+    plugin = plugin._replace(migrations=tuple(plugin.migrations))
     if plugin.manifest is None:
         return plugin
     return plugin._replace(manifest=_manifest(list(plugin.manifest)))
@@ -227,7 +232,7 @@ def _decoded(row: list[Any]) -> Installed:
 def _manifest(row: list[Any]) -> Plugin:
     raw = Plugin(*row)
     return raw._replace(
-        api=raw.api if isinstance(raw.api, int) else tuple(raw.api),
+        api=raw.api if isinstance(raw.api, int) else (raw.api[0], raw.api[1]),
         fields=tuple(Field(*_tuples(item)) for item in raw.fields),
         hooks={name: Hook(*_tuples(item)) for name, item in raw.hooks.items()},
         actions={name: Action(*item) for name, item in raw.actions.items()},

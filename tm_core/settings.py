@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from tm_core.errors import ConfigError
-from tm_core.model import Setting
+from .errors import ConfigError
+from .model import Setting
 
 KERNEL_SETTINGS: Mapping[str, Setting] = MappingProxyType(
     {
@@ -173,7 +173,7 @@ def _structured(text: str) -> Any:
     except (ValueError, RecursionError):
         if not text.startswith(("[", "{", '"', "'")):
             return text
-    from tm_core.config_yaml import parse_any
+    from .config_yaml import parse_any
 
     try:
         return parse_any(text, "")

@@ -22,9 +22,7 @@ class Page(NamedTuple):
         return [task.as_dict() for task in self.tasks]
 
 
-def add(
-    ctx: Context, title: Annotated[str, Param("What is to be done")], **fields: Any
-) -> Task:
+def add(ctx: Context, title: Annotated[str, Param("What is to be done")], **fields: Any) -> Task:
     """Add a task.
 
     Into a pipe, the new id is all that is printed on standard output.
@@ -138,7 +136,9 @@ def log(
 
 def undo(
     ctx: Context,
-    event: Annotated[int | None, Param("An event's number in the log; your last one if absent")] = None,
+    event: Annotated[
+        int | None, Param("An event's number in the log; your last one if absent")
+    ] = None,
 ) -> list[Event]:
     """Take back a change with all that belonged to it: your own last one, or that of an event."""
     undone: list[Event] = ctx.tasks.undo(event)

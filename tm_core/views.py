@@ -31,7 +31,14 @@ def listed(page: Page, out: Output) -> None:
     """A table for a person; `[id] title - status` lines in a pipe."""
     if out.terminal:
         rows = [
-            [task.id, task.status, task.priority, task.assignee, out.when(task["created_at"]), task.title]
+            [
+                task.id,
+                task.status,
+                task.priority,
+                task.assignee,
+                out.when(task["created_at"]),
+                task.title,
+            ]
             for task in page.tasks
         ]
         if rows:

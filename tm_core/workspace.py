@@ -8,13 +8,13 @@ from typing import Any
 
 from .cache import default_cache_folder
 from .config import Config
-from .settings import Layer
 from .context import Backend, Context, Database
 from .db import SQLiteBackend
 from .errors import NoStore, PluginError, TmError
 from .host import Host, in_code
 from .model import Plugin
 from .registry import describe, installed_plugins
+from .settings import Layer
 
 FOLDER = ".task-orchestrator"
 FILE = "tasks.db"
