@@ -654,7 +654,7 @@ def _no_progress(done: int, total: int) -> None:
 
 
 def method_name(command: str) -> str:
-    """The Python name of a command: `criteria confirm` -> `criteria_confirm`, `import` -> `import_`."""
+    """The Python name of a command: `criteria confirm`: `criteria_confirm`, `import`: `import_`."""
     name = command.replace(" ", "_").replace("-", "_")
     return name + "_" if iskeyword(name) else name
 

@@ -186,7 +186,7 @@ class Event(TypedDict):
 
 
 class Document:
-    """A result that is text of any size: an action gives its pieces, which are printed as they come.
+    """A result that is text of any size: an action gives its pieces, printed as they come.
 
     It is printed as it is, `--json` or not. Pieces hold their own line breaks.
     """
@@ -232,7 +232,8 @@ class Task(MutableMapping[str, Any]):
     def __len__(self) -> int:
         return len(self._values)
 
-    def items(self) -> ItemsView[str, Any]:  # the inherited one asks for each value by name
+    def items(self) -> ItemsView[str, Any]:
+        """Names and values; the inherited way would ask for each value by its name."""
         return self._values.items()
 
     def __repr__(self) -> str:

@@ -6,6 +6,7 @@ What has no place in a task's fields stays in its history, word for word, and is
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
@@ -30,6 +31,9 @@ _SECTIONS = (
     ("external_ref", "External reference"),
 )
 _TASK_TITLE = 500
+_NEWS = 10_000
+"""Characters of an entry of the part `progress`."""
+_GAP = re.compile(r"[\s,]+")
 _HISTORY = "kept in its history"
 _NOTHING: tuple[Any, ...] = (None, "", 0, False, [], {}, "{}", "[]")
 
@@ -125,8 +129,9 @@ class _Issue:
 
     def _keep(self, name: str, value: Any, what: str, instead: str = "") -> None:
         """Put something into the history, and into the report."""
-        if isinstance(self.kept.get(name), list):
-            self.kept[name].append(value)
+        if name in self.kept:
+            before = self.kept[name]
+            self.kept[name] = [*(before if isinstance(before, list) else [before]), value]
         else:
             self.kept[name] = value
         self._lose(what, instead or _HISTORY)
@@ -245,20 +250,29 @@ class _Issue:
             text = self._take(name)
             if text:
                 parts.append(f"## {heading}\n\n{text}")
-        comments = _objects(self.line, self.issue, "comments")
-        self.rest.pop("comments", None)
-        if comments:
-            parts.append("## Comments")
-        for comment in comments:
-            author = _text(self.line, comment, "author") or "unknown"
-            at = _text(self.line, comment, "created_at")
-            heading = f"### {author}, {at}" if at else f"### {author}"
-            parts.append(f"{heading}\n\n{_text(self.line, comment, 'text')}")
+        parts += self._comments()
         if len(self.values["title"]) > _TASK_TITLE:
             parts.insert(0, self.values["title"])
             self.values["title"] = self.values["title"][: _TASK_TITLE - 1] + "…"
             self._lose("title of more than 500 characters", "whole in the description")
         self._field("description", "\n\n".join(part for part in parts if part))
+
+    def _comments(self) -> list[str]:
+        """Comments as news of the work, or where nobody keeps such, as text."""
+        news: list[dict[str, str]] = []
+        texts: list[str] = []
+        for comment in _objects(self.line, self.issue, "comments"):
+            author = _text(self.line, comment, "author") or "unknown"
+            at = _text(self.line, comment, "created_at")
+            text = _text(self.line, comment, "text")
+            if "progress" in self.ctx.parts and at and 0 < len(text) <= _NEWS:
+                news.append({"at": at, "author": author, "message": text})
+            else:
+                texts.append(f"### {author}, {at}\n\n{text}".replace(", \n", "\n"))
+        self.rest.pop("comments", None)
+        if news:
+            self.values["progress"] = news
+        return ["## Comments", *texts] if texts else []
 
     def _links(self) -> None:
         depends_on: list[str] = []
@@ -290,7 +304,13 @@ class _Issue:
         self.rest.pop("labels", None)
         if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
             raise wrong(self.line, "labels must be a list of texts")
-        tags = [*(label for label in labels if label.strip()), *self.tags]
+        tags = []
+        for label in labels:
+            tag = _GAP.sub("-", label.strip())  # a tag is one word
+            if tag != label and tag:
+                self._keep("labels", label, f"label '{label}'", f"tag {tag}, {_HISTORY}")
+            tags.append(tag)
+        tags = [tag for tag in (*tags, *self.tags) if tag]
         self._field("tags", list(dict.fromkeys(tags)), "labels")
 
     def _tag(self, tag: str) -> bool:

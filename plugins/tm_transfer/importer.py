@@ -57,6 +57,8 @@ class Importer:
         self._entries: list[_Entry] = []
         self._own: set[str] = set()
         """The ids in the file."""
+        self._known: set[str] = set()
+        """The ids that a reference may lead to."""
         self._written: set[str] = set()
         """Those of them that are in the store by now."""
 
@@ -68,12 +70,12 @@ class Importer:
         """
         with tempfile.TemporaryFile() as spool:
             self._read(records, spool)
-            known = self._references()
-            order = self._order(known)
+            self._known = self._references()
+            order = self._order()
             size = len(order) if self._ctx.dry_run or not batch else batch
             for start in range(0, len(order), max(size, 1)):
                 with self._ctx.tasks.transaction():
-                    self._write(order[start : start + size], start, len(order), spool, known)
+                    self._write(order[start : start + size], start, len(order), spool)
 
     # Reading
 
@@ -161,7 +163,7 @@ class Importer:
 
     # Ordering
 
-    def _order(self, known: set[str]) -> list[_Entry]:
+    def _order(self) -> list[_Entry]:
         """Each task after those that it depends on, and if that leaves a choice, after its parent.
 
         What is part of a circle of dependencies comes last, where the link that closes it is left
@@ -212,9 +214,7 @@ class Importer:
 
     # Writing
 
-    def _write(
-        self, entries: list[_Entry], start: int, total: int, spool: BinaryIO, known: set[str]
-    ) -> None:
+    def _write(self, entries: list[_Entry], start: int, total: int, spool: BinaryIO) -> None:
         ctx = self._ctx
         taken = statuses_of(ctx, (entry.id for entry in entries if entry.id))
         unknown: dict[str, tuple[str, ...]] = {}
@@ -227,7 +227,7 @@ class Importer:
                 continue
             spool.seek(entry.offset)
             values, events, losses = json.loads(spool.readline())
-            self._settled(values, known)
+            self._settled(values, events)
             others = tuple(
                 name
                 for name, value in values.items()
@@ -243,27 +243,38 @@ class Importer:
         ctx.progress(start + len(entries), total)
         self._note_unknown(unknown)
 
-    def _settled(self, values: dict[str, Any], known: set[str]) -> None:
-        """Leave out references that lead nowhere, or back."""
-        own = values.get("id", "")
+    def _settled(self, values: dict[str, Any], events: list[dict[str, Any]]) -> None:
+        """Leave out what cannot be: a parent that is nowhere, and what closes a circle.
+
+        A dependency that leads nowhere stays: what it leads to may come with a later import.
+        """
+        own, left = values.get("id", ""), {}
         parent = values.get("parent")
-        if isinstance(parent, str) and parent and parent not in known:
+        if isinstance(parent, str) and parent and parent not in self._known:
             self._report.dangle("the parent is neither in the file nor in the store", own)
-            del values["parent"]
+            left["parent"] = values.pop("parent")
         needs = values.get("depends_on")
-        if not _is_texts(needs):
-            return
-        kept = []
-        for other in needs:
-            if other not in known:
-                self._report.dangle(
-                    "what it depends on is neither in the file nor in the store", own
-                )
-            elif other in self._own and other not in self._written:
-                self._report.dangle("a dependency that closes a circle", own)
-            else:
-                kept.append(other)
-        values["depends_on"] = kept
+        if _is_texts(needs):
+            nowhere = [other for other in needs if other not in self._known]
+            circle = [each for each in needs if each in self._own and each not in self._written]
+            if nowhere:
+                self._report.dangle("depends on what is neither in the file nor in the store", own)
+            if circle:
+                self._report.dangle("a dependency closes a circle", own)
+                values["depends_on"] = [other for other in needs if other not in circle]
+                left["depends_on"] = circle
+        if left:
+            events.append(self._kept(values, left))
+
+    def _kept(self, values: dict[str, Any], left: dict[str, Any]) -> dict[str, Any]:
+        """The event that holds what a task could not take."""
+        return {
+            "type": "task.kept",
+            "at": values.get("updated_at") or values.get("created_at") or self._ctx.now,
+            "actor": values.get("created_by") or "unknown",
+            "session": "import",
+            "data": {"left_out": left},
+        }
 
     def _restored(self, entry: _Entry, values: dict[str, Any], events: list[dict[str, Any]]) -> Any:
         while True:
@@ -274,19 +285,10 @@ class Importer:
                 if not refused:
                     error.message = f"line {entry.line}: {error.message}"
                     raise
-                at = values.get("updated_at") or values.get("created_at") or self._ctx.now
                 left = {name: values.pop(name) for name in refused}
                 for name in left:
                     self._report.lose(f"'{name}': {error.message}", entry.id, "kept in its history")
-                events.append(
-                    {
-                        "type": "task.kept",
-                        "at": at,
-                        "actor": values.get("created_by") or "unknown",
-                        "session": "import",
-                        "data": {"refused": left},
-                    }
-                )
+                events.append(self._kept(values, left))
             except TmError as error:
                 error.message = f"line {entry.line}: {error.message}"
                 raise

@@ -20,9 +20,8 @@ from .readers import Loss, Record, headings_of, read_csv, wrong
 
 _LARGEST = 1024 * 1024
 _KEYS = {"encoding", "delimiter", "join", "group_by", "ignore", "fields", "history"}
-_RULE_KEYS = {
-    "column", "template", "value", "map", "default", "format", "combine", "separator", "scale",
-}  # fmt: skip
+_RULE_KEYS = {"column", "template", "value", "default", "format", "combine", "separator"}
+_NO_TEXT = {"map", "replace", "scale"}
 _PLACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _EVENT = re.compile(r"[a-z]+\.[a-z_]+")
 
@@ -43,6 +42,7 @@ class Rule(NamedTuple):
     combine: str = "first"
     separator: str = ""
     scale: float = 1.0
+    replace: Mapping[str, str] | None = None
 
     @property
     def columns(self) -> list[str]:
@@ -52,6 +52,12 @@ class Rule(NamedTuple):
 
     def _text(self, row: Row) -> str:
         """What one row gives, before it is looked up or read; empty for nothing."""
+        text = self._raw(row)
+        for old, new in (self.replace or {}).items():
+            text = text.replace(old, new)
+        return text
+
+    def _raw(self, row: Row) -> str:
         if self.value is not None:
             return self.value
         if self.column:
@@ -267,11 +273,11 @@ def _rules(found: Any, where: str, ctx: Context) -> tuple[Rule, ...]:
 def _rule(found: Any, where: str, ctx: Context) -> Rule:
     if isinstance(found, str):
         return Rule(where, column=found)
-    table = _table(found, where, _RULE_KEYS)
+    table = _table(found, where, _RULE_KEYS | _NO_TEXT)
     if sum(name in table for name in ("column", "template", "value")) != 1:
         raise ValidationError(f"{where}: give one of column, template and value")
     texts: dict[str, Any] = {
-        name: _a_text(table[name], where) for name in table if name not in ("map", "scale")
+        name: _a_text(table[name], where) for name in table if name not in _NO_TEXT
     }
     rule = Rule(where, **texts)
     if rule.combine not in _COMBINE:
@@ -279,11 +285,16 @@ def _rule(found: Any, where: str, ctx: Context) -> Rule:
     if rule.template and _PLACE.sub("", rule.template).strip("{}") != _PLACE.sub("", rule.template):
         raise ValidationError(f"{where}: a lone brace in the template; {{{{ stands for one")
     if "map" in table:
-        words = {k: _a_text(v, where) for k, v in _table(table["map"], f"{where}.map").items()}
-        rule = rule._replace(map=words)
+        rule = rule._replace(map=_words(table["map"], f"{where}.map"))
+    if "replace" in table:
+        rule = rule._replace(replace=_words(table["replace"], f"{where}.replace"))
     if "scale" in table:
         rule = rule._replace(scale=_number(rule, 0, _a_text(table["scale"], where)))
     return rule
+
+
+def _words(found: Any, where: str) -> dict[str, str]:
+    return {old: _a_text(new, where) for old, new in _table(found, where).items()}
 
 
 def _table(found: Any, where: str, keys: Iterable[str] = ()) -> dict[str, Any]:
@@ -341,8 +352,9 @@ def records(mapping: Plan, file: BinaryIO, path: str, ctx: Context) -> Iterator[
                 row = {**dict.fromkeys(names, ""), **side.get(row[on], {}), **row}
             yield line, row
 
+    lists = {name for name, field in ctx.fields.items() if field.type == "list"}
     for line, group in _grouped(rows(), mapping.group_by):
-        record = _record(mapping, line, group, ctx)
+        record = _record(mapping, line, group, lists)
         for name in unused:
             if any(row[name].strip() for row in group):
                 example = str(record.values.get("id") or f"line {line}")
@@ -424,14 +436,14 @@ def _grouped(
     yield from groups.values()
 
 
-def _record(mapping: Plan, line: int, rows: list[dict[str, str]], ctx: Context) -> Record:
+def _record(mapping: Plan, line: int, rows: list[dict[str, str]], lists: set[str]) -> Record:
     example = rows[0][mapping.group_by] if mapping.group_by else f"line {line}"
     losses: list[Loss] = []
     values: dict[str, Any] = {}
     for name, rules in mapping.fields.items():
         made = [rule.apply(line, rows, example, losses) for rule in rules]
         known = [value for value in made if value is not None]
-        is_list = len(rules) > 1 or (name in ctx.fields and ctx.fields[name].type == "list")
+        is_list = len(rules) > 1 or name in lists
         if is_list:
             items = [
                 part.strip()

@@ -22,7 +22,7 @@ def imported(report: dict[str, Any], out: Output) -> None:
     for entry in report["skipped"]:
         out.say(f"Skipped {entry['count']}: {_told(entry)}")
     for entry in report["dangling"]:
-        out.say(f"Left out {entry['count']}: {_told(entry)}")
+        out.say(f"Dangling, {entry['count']}: {_told(entry)}")
     if report["lost"]:
         out.say("Not carried over as it was:")
     for entry in report["lost"]:

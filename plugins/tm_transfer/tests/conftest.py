@@ -21,9 +21,7 @@ class Remarks:
             draft.after["remarks_kept"] = draft.details["remarks"]
 
     @hookimpl
-    def task_details(
-        self, ctx: Context, tasks: Sequence[Task]
-    ) -> Mapping[str, Mapping[str, Any]]:
+    def task_details(self, ctx: Context, tasks: Sequence[Task]) -> Mapping[str, Mapping[str, Any]]:
         return {"remarks": {t.id: t["remarks_kept"] for t in tasks if t["remarks_kept"]}}
 
 
