@@ -302,7 +302,7 @@ class TaskManager:
         """Take a change through; `also` is a further verb whose fields may be given."""
         stored, options = self._split(verb, fields, also)
         evidence: dict[str, Any] = {}
-        if stored.get("status") == "completed":
+        if stored.get("status") == "completed" and not self._changes.active:
             task = self.get(task_id, details=False)
             evidence = self.gather_evidence(task, touched={*stored, *options}, options=options)
         with self.options(force=force), self.transaction():
