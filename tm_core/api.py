@@ -1,6 +1,7 @@
 """The only door for plugins: a plugin imports this module and itself, and nothing else of ours."""
 
 from .actions import Param, TaskId
+from .config_yaml import parse_any as load_yaml
 from .context import (
     Backend,
     ConfigProvider,
@@ -92,6 +93,7 @@ __all__ = [
     "format_relative",
     "hookimpl",
     "instant_now",
+    "load_yaml",
     "names",
     "parse",
     "parse_duration",

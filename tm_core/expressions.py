@@ -2,8 +2,9 @@
 
 The SQL means what the expression means in Python, with one rule for what a row lacks: a comparison
 with a missing value is false. So `x > 8` and `x == 8` are false for a missing `x`, and therefore
-`not (x > 8)` and `x != 8` are true. Arithmetic and functions on a missing value, and division by
-zero, give a missing value. Arithmetic is done in floating point.
+`not (x > 8)` and `x != 8` are true. `in`, `contains`, `startswith` and `endswith` are such
+comparisons; arithmetic and the other functions on a missing value, and division by zero, give a
+missing value. Arithmetic is done in floating point.
 
 No text of the expression gets into the SQL: literals become parameters, and names become the SQL
 that the caller gave for them.
@@ -16,15 +17,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from tm_core.errors import ExpressionError, InvalidValue
-from tm_core.model import Field
-from tm_core.syntax import FUNCTIONS as FUNCTIONS
-from tm_core.syntax import dotted_name as dotted_name
-from tm_core.syntax import names as names
-from tm_core.syntax import parse as parse
-from tm_core.text import nearest, quote
-from tm_core.values import check
-from tm_core.when import parse_instant
+from .errors import ExpressionError, InvalidValue
+from .model import Field
+from .syntax import FUNCTIONS as FUNCTIONS
+from .syntax import dotted_name as dotted_name
+from .syntax import names as names
+from .syntax import parse as parse
+from .text import nearest, quote
+from .values import check
+from .when import parse_instant
 
 if TYPE_CHECKING:
     import ast
@@ -56,8 +57,8 @@ _MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _ARITHMETIC = {"Add": "+", "Sub": "-", "Mult": "*"}
 _CONSTANTS = {"true": "True", "false": "False", "none": "None", "null": "None"}
 
-# SQLite's parser gives up at a stack of 100. An opening parenthesis needs up to 4 places, a
-# subquery (which we write as two, one in the other) up to 6 for each; a bit is left to the caller.
+# SQLite's parser gives up at a stack of 100. An opening parenthesis needs up to 3 places, and
+# one of a subquery up to 6; a bit is left to the caller.
 _STACK = 88
 _NESTING = re.compile(r"'(?:[^']|'')*'|\(SELECT\b|\(|\)")
 
@@ -114,14 +115,18 @@ def compile_sort(text: str, columns: Mapping[str, Column]) -> str:
     for part in text.split(","):
         name = part.strip()
         descending = name.startswith("-")
-        name = name.lstrip("+-") if name[:1] in ("+", "-") else name
+        name = name[1:] if name[:1] in ("+", "-") else name
         if name not in columns:
             problem = f"cannot sort by {quote(name)}" if name else "a field to sort by is missing"
             raise ExpressionError(problem, nearest(name, columns) or _known(columns))
         column = columns[name]
         if column.field.type in ("json", "list"):
             raise ExpressionError(f"cannot sort by {name}: it is a {column.field.type}")
-        sql = _rank(column.sql, column.field) if column.field.choices else column.sql
+        sql = (
+            _rank(column.sql, column.field)
+            if column.field.type == "enum" and column.field.choices
+            else column.sql
+        )
         orders.setdefault(name, f"{sql} IS NULL, {sql}" + (" DESC" if descending else ""))
     return ", ".join(orders.values())
 
@@ -264,7 +269,8 @@ class _Compiler:
         item, container = self.term(node), self.term(whole)
         if container.literal and not item.literal:
             raise ExpressionError(
-                f"{_source(whole)} after in is one text, not a list", f"write ({_source(whole)},)"
+                f"{_source(whole)} after in is one text, not a list",
+                f"write ({_value(container)!r},)",
             )
         return self.contained(item, container, node, whole)
 
@@ -285,7 +291,9 @@ class _Compiler:
         a, b, params = left.sql, right.sql, left.params + right.params
         if operator != "=":
             if left.kind == "truth":
-                raise ExpressionError(f"{_source(node)} orders conditions", "use ==, and, or, not")
+                raise ExpressionError(f"{_source(node)} orders conditions", "use == or !=")
+            if left.kind != right.kind:
+                raise _mismatch(left, right, node)
             if left.kind == "enum" and left.field:
                 a = _rank(a, left.field)
                 b = _rank(b, right.field or left.field)
@@ -316,9 +324,7 @@ class _Compiler:
                 return right
         elif left.kind == right.kind or {left.kind, right.kind} == set(_TEXTS):
             return right
-        raise ExpressionError(
-            f"{_source(node)} compares {_named(left)} with {_named(right)}",
-        )
+        raise _mismatch(left, right, node)
 
     def instant(self, operator: str, left: _Term, right: _Term) -> _Term:
         if right.kind == "instant":
@@ -472,6 +478,14 @@ def _source(node: ast.expr) -> str:
     return quote(ast.unparse(node))
 
 
+def _mismatch(left: _Term, right: _Term, node: ast.expr) -> ExpressionError:
+    names = [
+        f"{term.field.name} ({term.field.type})" if term.field else _named(term)
+        for term in (left, right)
+    ]
+    return ExpressionError(f"{_source(node)} compares {names[0]} with {names[1]}")
+
+
 def _known(columns: Mapping[str, Column]) -> str:
     return "the fields are " + ", ".join(sorted(columns))
 
@@ -480,7 +494,7 @@ def _check_nesting(sql: str) -> None:
     depth, costs = 0, []
     for match in _NESTING.finditer(sql):
         if match[0].startswith("("):
-            costs.append(4 if match[0] == "(" else 12)
+            costs.append(3 if match[0] == "(" else 6)
             depth += costs[-1]
             if depth > _STACK:
                 raise ExpressionError("the filter is nested too deeply", "split it into several")

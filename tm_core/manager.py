@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from . import expressions, migrate, undo, values
+from . import migrate, values
 from .actions import Signature, signature_of
 from .changes import AlreadyDone, Changes
 from .context import Database
@@ -385,10 +385,11 @@ class TaskManager:
     ) -> Iterator[Task]:
         """As `find`, one at a time and in bounded memory, without details."""
         condition, parameters = self.condition(where, status=status)
-        columns = self.store.columns
         order = "task.created_at DESC, task.id"
         if sort:
-            order = f"{expressions.compile_sort(sort, columns)}, task.id"
+            from .expressions import compile_sort
+
+            order = f"{compile_sort(sort, self.store.columns)}, task.id"
         return self.store.select(condition, parameters, order, limit, offset)
 
     def count(self, where: str = "", *, status: str | Sequence[str] = ()) -> int:
@@ -408,9 +409,9 @@ class TaskManager:
         else:
             condition, parameters = "task.status <> 'deleted'", []
         if where:
-            text, more = expressions.compile_filter(
-                where, self.store.columns, self.database.dialect
-            )
+            from .expressions import compile_filter
+
+            text, more = compile_filter(where, self.store.columns, self.database.dialect)
             condition += f" AND {text}"
             parameters += more
         return condition, parameters
@@ -457,7 +458,9 @@ class TaskManager:
             NotFound: There is nothing to undo.
             Conflict: What it wrote was changed afterwards.
         """
-        return undo.undo(self._changes, seq)
+        from .undo import undo
+
+        return undo(self._changes, seq)
 
     def restore(self, record: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) -> Task:
         """Bring in a task as an export holds it: with its id, its times and its details.

@@ -30,7 +30,8 @@ def _escape(match: re.Match[str]) -> str:
 def quote(text: str, limit: int = 60) -> str:
     """The text as a message echoes it: visible, shortened, in quotes."""
     short = text if len(text) <= limit else text[: limit - 1] + "…"
-    return f"'{visible(short)}'"
+    mark = '"' if "'" in short else "'"
+    return f"{mark}{visible(short)}{mark}"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

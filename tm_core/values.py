@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from tm_core.errors import InvalidValue
-from tm_core.model import Field
-from tm_core.text import nearest, quote
-from tm_core.text import visible as visible
-from tm_core.when import parse_duration, parse_instant
+from .errors import InvalidValue
+from .model import Field
+from .text import nearest, quote
+from .text import visible as visible
+from .when import parse_duration, parse_instant
 
 _INT = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 _FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)

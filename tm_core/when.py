@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta
 
-from tm_core.errors import InvalidValue
-from tm_core.text import quote, visible
+from .errors import InvalidValue
+from .text import quote, visible
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST = 100
 _INSTANT_FORMS = (
     "use a date or time (2025-03-01, 2025-03-01T17:00, 2025-03-01T17:00:00+02:00), "
@@ -107,14 +108,21 @@ def format_relative(text: str, now: datetime | None = None) -> str:
 
 
 def _canonical(moment: datetime) -> str:
+    return _utc(moment).isoformat(timespec="microseconds")[:26] + "Z"
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo:
+        return moment.astimezone(UTC)
+    # Not astimezone(), which takes a skipped time back over the clock change instead of forth.
     try:
-        moment = moment.astimezone(UTC)
+        seconds = moment.replace(microsecond=0).timestamp()
     except (ValueError, OverflowError):
         # To find the zone's offset Python looks a day further, which fails at the calendar's ends
         # (9999-12-31 is a popular "never"); the offset two days further in is the same.
         inward = timedelta(days=2 if moment.year == 1 else -2)
-        moment = (moment + inward).astimezone(UTC) - inward
-    return moment.isoformat(timespec="microseconds")[:26] + "Z"
+        return _utc(moment + inward) - inward
+    return _EPOCH + timedelta(seconds=seconds, microseconds=moment.microsecond)
 
 
 def _read(text: str, now: datetime, day_end: bool) -> datetime:
@@ -150,7 +158,7 @@ def _shift(now: datetime, distance: re.Match[str], day_end: bool) -> datetime:
         else:
             minutes += size * (60 if unit[0] == "h" else 1)
     if days:
-        now = (now.astimezone().replace(tzinfo=None) + timedelta(days=days)).astimezone(UTC)
+        now = _utc(now.astimezone().replace(tzinfo=None) + timedelta(days=days))
     if day_end and units <= {"w", "d"}:
         return _end(now.astimezone().date())
     return now.astimezone(UTC) + timedelta(minutes=minutes)
