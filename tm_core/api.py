@@ -46,7 +46,7 @@ from .model import (
     Task,
 )
 from .output import Output
-from .values import check, visible
+from .values import check, check_records, visible
 from .when import format_local, format_relative, instant_now, parse_duration, parse_instant
 
 __all__ = [
@@ -90,6 +90,7 @@ __all__ = [
     "ValidationError",
     "Validator",
     "check",
+    "check_records",
     "format_local",
     "format_relative",
     "hookimpl",
