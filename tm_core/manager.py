@@ -495,18 +495,17 @@ class TaskManager:
                 details=details,
                 given=given,
             )
-            task = self._changes.apply(change)
-            for event in events:
+            for event in events:  # before that of the import itself: so the log stays in order
                 self.store.append(
                     {
                         **event,
                         "id": new_event_id(),
                         "transaction_id": self._changes.transaction_id,
-                        "task_id": task.id,
+                        "task_id": after.id,
                         "data": {"imported": event["data"]},
                     }
                 )
-        return task
+            return self._changes.apply(change)
 
     # For plugins, through their context
 

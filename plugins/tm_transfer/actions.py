@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from io import TextIOWrapper
 from typing import Annotated, Any, BinaryIO
 
@@ -148,21 +149,27 @@ def import_(
         else:
             source = "csv"
             records = mapping.records(plan, raw, file, ctx)
-        with ctx.tasks.options(force=force):
+        with closing(records), ctx.tasks.options(force=force):
             Importer(ctx, report, lenient=source == "beads").run(records, batch)
     return report.as_dict(dry_run=ctx.dry_run)
 
 
-def _records(source: str, raw: BinaryIO, ctx: Context) -> Iterator[Record]:
+def _records(source: str, raw: BinaryIO, ctx: Context) -> Generator[Record, None, None]:
     if source == "jsonl":
-        return own_records(readers.read_jsonl(raw))
-    if source == "beads":
-        return beads.records(raw, ctx)
-    text = TextIOWrapper(raw, encoding="utf-8-sig", newline="" if source == "csv" else "\n")
-    if source == "json":
-        return own_records(readers.read_json(text))
-    rows = readers.read_csv(text) if source == "csv" else readers.read_tsv(text)
-    return _by_field(rows, ctx)
+        yield from own_records(readers.read_jsonl(raw))
+    elif source == "beads":
+        yield from beads.records(raw, ctx)
+    else:
+        text = TextIOWrapper(raw, encoding="utf-8-sig", newline="" if source == "csv" else "\n")
+        try:
+            if source == "json":
+                yield from own_records(readers.read_json(text))
+            elif source == "csv":
+                yield from _by_field(readers.read_csv(text), ctx)
+            else:
+                yield from _by_field(readers.read_tsv(text), ctx)
+        finally:
+            text.detach()
 
 
 def _by_field(rows: Iterator[tuple[int, dict[str, str]]], ctx: Context) -> Iterator[Record]:

@@ -321,7 +321,7 @@ def _is_texts(value: Any) -> TypeGuard[list[str]]:
 def own_records(rows: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[Record]:
     """Records as an export holds them."""
     for line, row in rows:
-        events = row.pop("events", None) or []
-        if not isinstance(events, list):
+        events = row.pop("events", None)
+        if not isinstance(events, list | None):
             raise wrong(line, "events must be a list")
-        yield Record(line, row, events, [])
+        yield Record(line, row, events or [], [])

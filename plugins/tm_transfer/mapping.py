@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from io import TextIOWrapper
 from math import fsum
@@ -16,7 +17,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from tm_core.api import Context, InvalidValue, UsageError, ValidationError, parse_instant
 
-from .readers import Loss, Record, headings_of, read_csv, wrong
+from .readers import Loss, Record, headings_of, misfit, read_csv, wrong
 
 _LARGEST = 1024 * 1024
 _KEYS = {"encoding", "delimiter", "join", "group_by", "ignore", "fields", "history"}
@@ -240,7 +241,7 @@ def _checked(path: str, found: Any, ctx: Context) -> Plan:
     for name in history:
         if not _EVENT.fullmatch(name):
             raise ValidationError(f"history: '{name}' is no event's name, such as task.started")
-    encodings = tuple(_texts(top.get("encoding", "utf-8-sig"), "encoding"))
+    encodings = tuple(_texts(top.get("encoding", "utf-8-sig"), "encoding")) or ("utf-8-sig",)
     delimiter = _a_text(top.get("delimiter", ","), "delimiter").replace("\\t", "\t")
     if len(delimiter) != 1:
         raise ValidationError("delimiter: one character is needed")
@@ -324,68 +325,65 @@ def _near(word: str, known: Sequence[str]) -> str:
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
 
 
-def records(mapping: Plan, file: BinaryIO, path: str, ctx: Context) -> Iterator[Record]:
+def records(
+    mapping: Plan, file: BinaryIO, path: str, ctx: Context
+) -> Generator[Record, None, None]:
     """The tasks of a CSV file, as the mapping makes them.
 
     Raises:
         ValidationError: A column is missing, or a cell is not what its rule expects.
     """
-    text = _decoded(file, mapping)
-    columns = headings_of(text, mapping.delimiter)
-    text.seek(0)
-    folder = os.path.dirname(os.path.abspath(mapping.path if path == "-" else path))
-    joined = [(on, *_side_file(folder, name, on, mapping)) for name, on in mapping.joins]
-    known = {*columns, *(name for _, names, _ in joined for name in names)}
-    for rule in mapping.rules:
-        _check_columns(rule.where, rule.columns, known)
-    _check_columns("group_by", [mapping.group_by] if mapping.group_by else [], set(columns))
-    _check_columns("ignore", mapping.ignore, known)
-    for on, _, _ in joined:
-        _check_columns("join.on", [on], set(columns))
-    used = {name for rule in mapping.rules for name in rule.columns}
-    used |= {mapping.group_by, *mapping.ignore, *(on for on, _, _ in joined)}
-    unused = [name for name in known if name not in used]
+    with _decoded(file, mapping) as text:
+        columns = headings_of(text, mapping.delimiter)
+        text.seek(0)
+        folder = os.path.dirname(os.path.abspath(mapping.path if path == "-" else path))
+        joined = [(on, *_side_file(folder, name, on, mapping)) for name, on in mapping.joins]
+        known = {*columns, *(name for _, names, _ in joined for name in names)}
+        for rule in mapping.rules:
+            _check_columns(rule.where, rule.columns, known)
+        _check_columns("group_by", [mapping.group_by] if mapping.group_by else [], set(columns))
+        _check_columns("ignore", mapping.ignore, known)
+        for on, _, _ in joined:
+            _check_columns("join.on", [on], set(columns))
+        used = {name for rule in mapping.rules for name in rule.columns}
+        used |= {mapping.group_by, *mapping.ignore, *(on for on, _, _ in joined)}
+        unused = [name for name in known if name not in used]
 
-    def rows() -> Iterator[tuple[int, dict[str, str]]]:
-        for line, row in read_csv(text, mapping.delimiter):
-            for on, names, side in joined:
-                row = {**dict.fromkeys(names, ""), **side.get(row[on], {}), **row}
-            yield line, row
+        def rows() -> Iterator[tuple[int, dict[str, str]]]:
+            for line, row in read_csv(text, mapping.delimiter):
+                for on, names, side in joined:
+                    row = {**dict.fromkeys(names, ""), **side.get(row[on], {}), **row}
+                yield line, row
 
-    lists = {name for name, field in ctx.fields.items() if field.type == "list"}
-    for line, group in _grouped(rows(), mapping.group_by):
-        record = _record(mapping, line, group, lists)
-        for name in unused:
-            if any(row[name].strip() for row in group):
-                example = str(record.values.get("id") or f"line {line}")
-                record.losses.append(
-                    Loss(f"column '{name}'", example, "the mapping does not use it")
-                )
-        yield record
-    text.detach()
+        lists = {name for name, field in ctx.fields.items() if field.type == "list"}
+        for line, group in _grouped(rows(), mapping.group_by):
+            record = _record(mapping, line, group, lists)
+            for name in unused:
+                if any(row[name].strip() for row in group):
+                    example = str(record.values.get("id") or f"line {line}")
+                    record.losses.append(
+                        Loss(f"column '{name}'", example, "the mapping does not use it")
+                    )
+            yield record
 
 
-def _decoded(file: BinaryIO, mapping: Plan) -> TextIOWrapper:
+@contextmanager
+def _decoded(file: BinaryIO, mapping: Plan) -> Iterator[TextIOWrapper]:
     """The file as text, in the first of the encodings that fits all of it."""
+    line = 0
     for encoding in mapping.encodings:
-        file.seek(0)
         try:
-            text = TextIOWrapper(file, encoding=encoding, newline="")
+            line = misfit(file, encoding)
         except LookupError as error:
             raise ValidationError(f"there is no encoding '{encoding}'") from error
-        number = 1
-        try:
-            for number, line in enumerate(text, 1):
-                if "\0" in line:
-                    raise wrong(number, "a NUL character: not a text file")
-        except UnicodeDecodeError as error:
-            if encoding == mapping.encodings[-1]:
-                raise wrong(number, f"not {encoding}", "set `encoding:` in the mapping") from error
-            text.detach()
-            continue
-        text.seek(0)
-        return text
-    raise ValidationError("encoding: none is given")
+        if not line:
+            text = TextIOWrapper(file, encoding=encoding, newline="")
+            try:
+                yield text
+            finally:
+                text.detach()
+            return
+    raise wrong(line, f"not {', '.join(mapping.encodings)}", "set `encoding:` in the mapping")
 
 
 def _side_file(
@@ -397,13 +395,13 @@ def _side_file(
         raise ValidationError(f"join: {name} is outside of {folder}", "copy it beside the file")
     try:
         with open(path, "rb") as raw:
-            text = _decoded(raw, mapping)
-            columns = headings_of(text, mapping.delimiter)
-            _check_columns(f"join.on in {name}", [on], set(columns))
-            text.seek(0)
             rows: dict[str, dict[str, str]] = {}
-            for _, row in read_csv(text, mapping.delimiter):
-                rows.setdefault(row[on], row)
+            with _decoded(raw, mapping) as text:
+                columns = headings_of(text, mapping.delimiter)
+                _check_columns(f"join.on in {name}", [on], set(columns))
+                text.seek(0)
+                for _, row in read_csv(text, mapping.delimiter):
+                    rows.setdefault(row[on], row)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     except ValidationError as error:

@@ -76,25 +76,38 @@ def check_text(file: BinaryIO) -> None:
     Raises:
         ValidationError: It is not; with the line.
     """
-    decoder = codecs.getincrementaldecoder("utf-8")()
+    line = misfit(file, "utf-8")
+    if line:
+        raise wrong(line, "not UTF-8", "save the file as UTF-8")
+
+
+def misfit(file: BinaryIO, encoding: str) -> int:
+    """The first line that is not in an encoding; 0 if all of the file is, and it is read anew then.
+
+    Raises:
+        ValidationError: The file is empty, or no text at all.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)()
+    file.seek(0)
     line, blank = 1, True
     while True:
         chunk = file.read(_CHUNK)
-        nul = chunk.find(b"\0")
-        if nul >= 0:
-            raise wrong(line + chunk.count(b"\n", 0, nul), "a NUL character: not a text file")
         try:
             text = decoder.decode(chunk, final=not chunk)
         except UnicodeDecodeError as error:
-            start = line + error.object[: error.start].count(b"\n")
-            raise wrong(start, "not UTF-8", "save the file as UTF-8") from error
+            fitting = error.object[: error.start].decode(encoding, "replace")
+            return line + fitting.count("\n")
+        nul = text.find("\0")
+        if nul >= 0:
+            raise wrong(line + text.count("\n", 0, nul), "a NUL character: not a text file")
         blank = blank and not text.strip("\ufeff" + _SPACE)
-        line += chunk.count(b"\n")
+        line += text.count("\n")
         if not chunk:
             break
     if blank:
         raise ValidationError("the file is empty")
     file.seek(0)
+    return 0
 
 
 def kind_of(path: str, file: BinaryIO) -> str:

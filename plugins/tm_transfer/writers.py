@@ -127,7 +127,7 @@ def write_tsv(ctx: Context, chosen: Selection) -> Iterator[str]:
         yield "\t".join(cell.translate(_TSV) for cell in row) + "\n"
 
 
-_MARKS = re.compile(r"([\\`*_{}\[\]<>()#+!|~&])")
+_MARKS = re.compile(r"([\\`*_\[\]<>#|~&])")
 _HIDDEN = ("title", "description", "status", "version", "updated_at")
 
 
