@@ -373,9 +373,10 @@ def _decoded(file: BinaryIO, mapping: Plan) -> Iterator[TextIOWrapper]:
     line = 0
     for encoding in mapping.encodings:
         try:
-            line = misfit(file, encoding)
-        except LookupError as error:
+            b"a".decode(encoding)
+        except LookupError as error:  # no codec, or one that is not for text
             raise ValidationError(f"there is no encoding '{encoding}'") from error
+        line = misfit(file, encoding)
         if not line:
             text = TextIOWrapper(file, encoding=encoding, newline="")
             try:

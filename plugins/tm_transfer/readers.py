@@ -331,10 +331,6 @@ def _csv_rows(reader: Any) -> Iterator[list[str]]:
             return
         except csv.Error as error:
             raise wrong(reader.line_num, f"not CSV: {error}") from error
-        except UnicodeDecodeError as error:
-            raise wrong(
-                reader.line_num + 1, f"not {error.encoding}", "set `encoding:` in the mapping"
-            ) from error
         yield row
 
 
