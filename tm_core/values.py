@@ -76,6 +76,10 @@ def check_records(
     return records
 
 
+ENCODED_TYPES = ("bool", "json", "list")
+"""Types whose canonical value is not what the store holds."""
+
+
 def to_column(field: Field, value: Any) -> Any:
     """A canonical value as the store holds it."""
     if value is None:
