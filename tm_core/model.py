@@ -59,7 +59,14 @@ TASK_FIELDS = (
         options=("-d", "--description"),
         max_length=1_000_000,
     ),
-    Field("status", "enum", on=("update",), help="Where it stands", choices=STATUSES),
+    Field(
+        "status",
+        "enum",
+        on=("update",),
+        help="Where it stands",
+        choices=STATUSES,
+        default="pending",
+    ),
     Field(
         "priority",
         "enum",
@@ -85,8 +92,9 @@ class Hook(NamedTuple):
     target: Any
     """A module's dotted name; in a plugin made in code, any object that has the function."""
     when: tuple[str, ...] = ()
-    """For hooks about a change: names of fields, options or details; the hook is called only if
-    one of them is touched. For `event_handlers`: patterns such as `task.*`. Empty: always."""
+    """For hooks about a change: names of fields, options or details, or types of event such as
+    `task.completed`; the hook is called only if one of them is touched, or is what happens. For
+    `event_handlers`: patterns such as `task.*`. Empty: always."""
 
 
 class Action(NamedTuple):
@@ -266,6 +274,7 @@ class Change:
         "after",
         "before",
         "data",
+        "defaults",
         "details",
         "evidence",
         "forced",
@@ -283,6 +292,7 @@ class Change:
         options: Mapping[str, Any] | None = None,
         details: Mapping[str, Any] | None = None,
         evidence: Mapping[str, Any] | None = None,
+        defaults: Mapping[str, Any] | None = None,
     ) -> None:
         self.action = action
         """`add`, `update`, `complete`, `delete`, `import` or `undo`."""
@@ -297,6 +307,8 @@ class Change:
         """When importing: parts as `task_details` gave them, by name."""
         self.evidence: dict[str, Any] = dict(evidence or {})
         """Names that the `evidence` hooks measured."""
+        self.defaults: dict[str, Any] = dict(defaults or {})
+        """Of a new task: the values that its fields have when nobody gives any."""
         self.forced: list[str] = []
         """Messages of the problems that `--force` overrode."""
         self.data: dict[str, Any] = {}
@@ -314,8 +326,12 @@ class Change:
 
     @property
     def touched(self) -> set[str]:
-        """`changed`, and the options and details that were given: what `Hook.when` looks at."""
-        return self.changed | self.options.keys() | self.details.keys()
+        """What `Hook.when` looks at: `changed`, and the options and details that were given.
+
+        A new task's defaults do not count, so that a bare `tm add` wakes nobody.
+        """
+        usual = {name for name, value in self.defaults.items() if self.after.get(name) == value}
+        return (self.changed - usual) | self.options.keys() | self.details.keys()
 
     @property
     def completes(self) -> bool:
