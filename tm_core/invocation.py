@@ -10,7 +10,7 @@ import click
 
 from .actions import Parameter, Signature, signature_of
 from .changes import AlreadyDone
-from .errors import PluginError, UsageError
+from .errors import PluginError, TmError, UsageError
 from .manager import TaskManager
 from .model import Action, Command, Field
 from .output import Output, standard
@@ -120,7 +120,11 @@ class Invocation:
         return self.workspace.host.owner_of_option(verb, flag)
 
     def perform(self, command: ActionCommand, given: dict[str, Any]) -> None:
-        """Run an action and show its result."""
+        """Run an action and show its result.
+
+        A result may have a `failure`, an error that the command ends with once the result is shown;
+        for other callers, who can look at the result, it is no exception.
+        """
         manager = self.manager
         repeated = False
         dry_run = bool(self.options.get("dry_run"))
@@ -146,6 +150,9 @@ class Invocation:
             self.workspace.host.load(command.plugin, view)(result, self.output)
         elif not view:
             self.output.result(result)
+        failure = getattr(result, "failure", None)
+        if isinstance(failure, TmError):
+            raise failure
 
 
 def of(context: click.Context) -> Invocation:
