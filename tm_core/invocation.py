@@ -279,6 +279,7 @@ def _option(
         default=None,
         help=help_text,
         metavar=_METAVARS.get(field.type, field.name.upper()),
+        callback=_from_file if field.type == "json" else None,
     )
 
 
@@ -287,9 +288,21 @@ _METAVARS = {
     "float": "NUMBER",
     "duration": "HOURS",
     "datetime": "WHEN",
-    "json": "JSON",
+    "json": "JSON|@FILE",
     "bool": "YES|NO",
 }
+
+
+def _from_file(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """JSON is long: `@FILE` stands for what is in the file. No JSON begins with `@`."""
+    if not isinstance(value, str) or not value.startswith("@"):
+        return value
+    try:
+        with open(value[1:], encoding="utf-8") as file:
+            return file.read()
+    except (OSError, ValueError) as error:
+        cause = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise UsageError(f"{param.opts[0]} cannot read '{value[1:]}': {cause}") from None
 
 
 def _help_text(summary: str, docstring: str) -> str:

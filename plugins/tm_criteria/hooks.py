@@ -12,6 +12,9 @@ from .criteria import is_comparison, problems, read_all, short
 from .facts import Facts, gather
 from .validator import CriteriaValidator, name_of
 
+_TOLD = 3
+"""So many unmet criteria are all told in the refusal itself."""
+
 
 @hookimpl
 def task_validate(ctx: Context, change: Change) -> Iterator[Problem]:
@@ -64,7 +67,7 @@ def _gate(ctx: Context, change: Change) -> Iterator[Problem]:
             f"criteria unmet: {unmet(result)}",
             "success_criteria",
             overridable=True,
-            hint=_remedy(change.after, result),
+            hint=_remedy(change.after, result, len(report["failures"])),
         )
 
 
@@ -95,7 +98,9 @@ def unmet(result: Mapping[str, Any]) -> str:
     return f"{label} {reason}"
 
 
-def _remedy(task: Task, result: Mapping[str, Any]) -> str:
+def _remedy(task: Task, result: Mapping[str, Any], failures: int) -> str:
+    if failures > _TOLD:
+        return f"tm criteria check {task.id} shows all; --force overrides"
     if result["kind"] == "manual":
         return f"tm criteria confirm {task.id} {result['number']}; --force overrides"
     if result["kind"] == "faulty":
@@ -115,7 +120,10 @@ def task_write(ctx: Context, change: Change) -> None:
             if not all(isinstance(text, str) and text.strip() for text in texts):
                 raise ValueError("it has an empty text")
             at = parse_instant(item["confirmed_at"])
-            keep(ctx, change.after.id, int(item["number"]), texts[0], texts[1], at)
+            number = int(item["number"])
+            if not 1 <= number < 2**31:
+                raise ValueError("its number is out of range")
+            keep(ctx, change.after.id, number, texts[0], texts[1], at)
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         cause = f"{type(error).__name__}: {error}"
         raise ValidationError(f"{PART} of task {change.after.id} is malformed: {cause}") from None
