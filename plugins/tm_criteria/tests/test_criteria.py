@@ -43,8 +43,13 @@ def test_criteria_are_a_field(tm_cli: Cli) -> None:
     assert "coverage >= 80" in tm_cli("show", task).out
     tm_cli("update", task, *criteria(MANUAL))
     assert tm_cli.show(task)["success_criteria"] == [MANUAL]
-    tm_cli("update", task, "--criteria", "")
-    assert tm_cli.show(task)["success_criteria"] is None
+
+
+def test_criteria_can_be_taken_away(tm_store: TaskManager) -> None:
+    task = tm_store.add("x", success_criteria=json.dumps([COVERAGE]))
+    assert task["success_criteria"] == [COVERAGE]
+    assert tm_store.update(task.id, success_criteria=None)["success_criteria"] is None
+    tm_store.complete(task.id, validate=True)
 
 
 def test_criteria_come_from_a_file(tm_cli: Cli) -> None:
@@ -442,7 +447,7 @@ def test_an_import_is_not_checked_but_never_passes_either(
     tm_open: Callable[..., TaskManager],
 ) -> None:
     tm = tm_open(settings=["success-criteria.always_validate=true"])
-    for old in ([{"criterion": "fast", "measurable": "p95 < 100ms"}], {"a": 1}, "all good", [5]):
+    for old in ([{"criterion": "fast", "measurable": "p95 < 100ms"}], {"a": 1}, 7, [5]):
         value = json.dumps(old)
         task = tm.restore({"title": "old", "status": "completed", "success_criteria": value})
         report = tm.criteria_check(task.id)
