@@ -301,6 +301,7 @@ class TaskManager:
     ) -> Task:
         """Take a change through; `also` is a further verb whose fields may be given."""
         stored, options = self._split(verb, fields, also)
+        options = self.host.option_defaults(verb) | options
         evidence: dict[str, Any] = {}
         if stored.get("status") == "completed" and not self._changes.active:
             task = self.get(task_id, details=False)

@@ -47,6 +47,9 @@ class Field(NamedTuple):
     stored: bool = True
     """False: no column. The plugin finds the value in `Change.options` and keeps it itself."""
     default: Any = None
+    default_setting: str = ""
+    """For a field that is not stored: a setting of the same plugin, whose value counts when the
+    option is not given, unless it is empty or false."""
 
 
 TASK_FIELDS = (

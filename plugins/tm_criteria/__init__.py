@@ -18,6 +18,7 @@ plugin = Plugin(
             on=("complete",),
             stored=False,
             help="Refuse while a success criterion is not met",
+            default_setting="always_validate",
         ),
         Field(
             "measurements",
@@ -29,10 +30,8 @@ plugin = Plugin(
         ),
     ),
     hooks={
-        # A completion always sets completed_at, and so reaches the gate.
         "task_validate": Hook(
-            "tm_criteria.hooks",
-            when=("success_criteria", "validate", "measurements", "completed_at"),
+            "tm_criteria.hooks", when=("success_criteria", "validate", "measurements", "evidence")
         ),
         "task_write": Hook("tm_criteria.hooks", when=("criteria_confirmations",)),
         "task_details": Hook("tm_criteria.hooks"),

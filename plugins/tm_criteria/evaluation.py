@@ -21,6 +21,9 @@ from .facts import Choice, lookup
 MAX_TEXT = 1_000_000
 """Characters of a text that an expression may build."""
 
+_SHOWN = 5
+"""Names of a group that a reason lists."""
+
 
 class Unknown(Exception):
     """The expression has no answer; the message says why."""
@@ -87,6 +90,9 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]  # simpleeval has no types
         value = lookup(self.context, name).value
         if isinstance(value, float) and not math.isfinite(value):
             raise Unknown(f"{name} is not a finite number")
+        if isinstance(value, Mapping):
+            inner = ", ".join(f"{name}.{key}" for key in sorted(map(str, value))[:_SHOWN])
+            raise Unknown(f"{name} is a group of values, such as {inner}")
         return value
 
     def _condition(self, node: ast.BoolOp) -> bool:

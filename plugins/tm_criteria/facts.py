@@ -50,7 +50,7 @@ def plain(value: Any) -> Any:
         return value if math.isfinite(value) else str(value)
     if isinstance(value, list | tuple) and len(value) <= _MANY:
         return [plain(item) for item in value]
-    return f"a {type(value).__name__}"
+    return "a group of values" if isinstance(value, Mapping) else f"a {type(value).__name__}"
 
 
 class Choice(str):

@@ -26,8 +26,9 @@ def task_validate(ctx: Context, change: Change) -> Iterator[Problem]:
         yield from faults
         if not faults:
             _advise(ctx, change.after["success_criteria"])
-    asked = change.options.get("validate") or "measurements" in change.options
-    if change.completes and (asked or ctx.settings["always_validate"]):
+    given = change.options.keys() & {"measurements", "evidence"}  # what for, if not to judge by it
+    asked = change.options.get("validate") or given
+    if change.completes and asked:
         yield from _gate(ctx, change)
 
 

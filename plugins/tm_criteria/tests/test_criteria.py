@@ -518,3 +518,23 @@ def test_the_readme_runs(tm_cli: Cli) -> None:
         else:
             assert expected.replace("$ID", task_id) == done.out + done.err
     assert len(steps) == 5
+
+
+class Counting:
+    """Measures only where somebody is going to judge."""
+
+    @hookimpl
+    def evidence(self) -> dict[str, Any]:
+        return {"coverage": 90}
+
+
+def test_what_is_always_validated_is_also_measured(tm_open: Callable[..., TaskManager]) -> None:
+    hook = Hook(Counting(), when=("validate",))
+    counting = Plugin(name="counting", summary="Measures", hooks={"evidence": hook})
+    tm = tm_open(plugins=[counting], settings=["success-criteria.always_validate=true"])
+    task = tm.add("x", success_criteria=[COVERAGE])
+    assert tm.complete(task.id).status == "completed"
+    assert "success-criteria" in last_event(tm, task.id)["plugins"]
+    other = tm.add("x", success_criteria=[MANUAL])
+    with pytest.raises(ValidationError, match="criteria unmet"):
+        tm.complete(other.id)
