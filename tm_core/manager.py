@@ -218,7 +218,13 @@ class TaskManager:
             while self.store.get(after["id"]) is not None:
                 after["id"] = new_task_id()
             change = Change(
-                "add", self.actor, None, Task(after), options=options, defaults=self._defaults()
+                "add",
+                self.actor,
+                None,
+                Task(after),
+                options=options,
+                given=stored,
+                defaults=self._defaults(),
             )
             return self._changes.apply(change)
 
@@ -257,7 +263,9 @@ class TaskManager:
             ValidationError: A value or a rule refuses it; nothing was written.
         """
         if fields.get("status") == "completed":
-            return self.complete(task_id, if_version=if_version, force=force, **fields)
+            return self._change(
+                "complete", task_id, fields, if_version=if_version, force=force, also="update"
+            )
         return self._change("update", task_id, fields, if_version=if_version, force=force)
 
     def complete(
@@ -306,10 +314,13 @@ class TaskManager:
         *,
         if_version: int | None = None,
         force: bool = False,
+        also: str = "",
     ) -> Task:
-        stored, options = self._split(verb, fields)
+        """Take a change through; `also` is a further verb whose fields may be given."""
+        stored, options = self._split(verb, fields, also)
+        options = self.host.option_defaults(verb) | options
         evidence: dict[str, Any] = {}
-        if stored.get("status") == "completed":
+        if stored.get("status") == "completed" and not self._changes.active:
             task = self.get(task_id, details=False)
             evidence = self.gather_evidence(task, touched={*stored, *options}, options=options)
         with self.options(force=force), self.transaction():
@@ -325,7 +336,15 @@ class TaskManager:
                     f"tm update {before.id} --status pending reopens it",
                 )
             after = Task({**before, **stored})
-            change = Change(verb, self.actor, before, after, options=options, evidence=evidence)
+            change = Change(
+                verb,
+                self.actor,
+                before,
+                after,
+                options=options,
+                evidence=evidence,
+                given=stored,
+            )
             return self._changes.apply(change)
 
     def get(self, task_id: str, *, details: bool = True) -> Task:
@@ -502,6 +521,7 @@ class TaskManager:
                 after,
                 options=options,
                 details=details,
+                given=given,
                 defaults=self._defaults(),
             )
             task = self._changes.apply(change)
@@ -571,9 +591,11 @@ class TaskManager:
         """Hand out events that wait for their handlers, for instance after a failure."""
         self._outbox.deliver()
 
-    def _split(self, verb: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _split(
+        self, verb: str, given: Mapping[str, Any], also: str = ""
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Check what was given for a verb; gives values for columns, and options for plugins."""
-        known = self.host.fields_on(verb)
+        known = self.host.fields_on(verb) | self.host.fields_on(also)
         stored: dict[str, Any] = {}
         options: dict[str, Any] = {}
         for name, value in given.items():

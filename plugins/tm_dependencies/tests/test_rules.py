@@ -107,8 +107,9 @@ def machine(new_store: Callable[[], TaskManager]) -> type[RuleBasedStateMachine]
         @precondition(lambda self: self.model.edges)
         @rule(number=picks)
         def remove_edge(self, number: int) -> None:
-            edges = sorted(self.model.edges)
-            a, b = edges[number % len(edges)]
+            place = {task: number for number, task in enumerate(self.model.status)}
+            edges = sorted(self.model.edges, key=lambda edge: (place[edge[0]], place[edge[1]]))
+            a, b = edges[number % len(edges)]  # ids are random, their places are not
             self.about_to_change()
             self.tm.dependencies_remove(a, b)
             self.model.edges.remove((a, b))

@@ -23,7 +23,10 @@ EXTERNAL = b"""<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>
 COBERTURA = (
     b'<coverage line-rate="0.9" branch-rate="0.5" lines-valid="8" lines-covered="7" version="1"/>'
 )
-LCOV = b"TN:\nSF:a.py\nLF:10\nLH:8\nBRF:4\nBRH:1\nend_of_record\nSF:b.py\nLF:10\nLH:10\nend_of_record\n"
+LCOV = (
+    b"TN:\nSF:a.py\nLF:10\nLH:8\nBRF:4\nBRH:1\nend_of_record\n"
+    b"SF:b.py\nLF:10\nLH:10\nend_of_record\n"
+)
 SARIF = {
     "version": "2.1.0",
     "runs": [
