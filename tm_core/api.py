@@ -47,6 +47,8 @@ from .model import (
 )
 from .output import Output
 from .values import check, check_records, visible
+from .verbs import Page
+from .views import listed
 from .when import format_local, format_relative, instant_now, parse_duration, parse_instant
 
 __all__ = [
@@ -75,6 +77,7 @@ __all__ = [
     "MetricCalculator",
     "NotFound",
     "Output",
+    "Page",
     "Param",
     "Plugin",
     "PluginError",
@@ -95,6 +98,7 @@ __all__ = [
     "format_relative",
     "hookimpl",
     "instant_now",
+    "listed",
     "load_yaml",
     "names",
     "parse",

@@ -173,13 +173,16 @@ class TaskManager:
             action: What the key stands for; using it for something else is a Conflict.
         """
         changes = self._changes
-        saved = (changes.dry_run, changes.force, changes.request)
+        saved = (changes.dry_run, changes.force)
         changes.dry_run, changes.force = dry_run or saved[0], force or saved[1]
-        changes.request = (key, action) if key else None
+        if key:  # without one, that of the action around stands: it ends with a transaction
+            changes.request = (key, action)
         try:
             yield
         finally:
-            changes.dry_run, changes.force, changes.request = saved
+            changes.dry_run, changes.force = saved
+            if key:
+                changes.request = None
 
     def transaction(self) -> AbstractContextManager[None]:
         """Write everything inside together, or nothing."""
@@ -213,22 +216,36 @@ class TaskManager:
         stored, options = self._split("add", given)
         with self.transaction():
             after = self._blank() | {"title": title} | stored
-            after["priority"] = after["priority"] or "medium"
             while self.store.get(after["id"]) is not None:
                 after["id"] = new_task_id()
-            change = Change("add", self.actor, None, Task(after), options=options, given=stored)
+            change = Change(
+                "add",
+                self.actor,
+                None,
+                Task(after),
+                options=options,
+                given=stored,
+                defaults=self._defaults(),
+            )
             return self._changes.apply(change)
+
+    def _defaults(self) -> dict[str, Any]:
+        fields = self.store.fields.values()
+        return {field.name: field.default for field in fields if field.default is not None}
 
     def _blank(self) -> dict[str, Any]:
         now = self._changes.now
-        return {name: field.default for name, field in self.store.fields.items()} | {
-            "id": new_task_id(),
-            "status": "pending",
-            "created_by": self.actor,
-            "created_at": now,
-            "updated_at": now,
-            "version": 1,
-        }
+        return (
+            dict.fromkeys(self.store.fields)
+            | self._defaults()
+            | {
+                "id": new_task_id(),
+                "created_by": self.actor,
+                "created_at": now,
+                "updated_at": now,
+                "version": 1,
+            }
+        )
 
     def update(
         self, task_id: str, *, if_version: int | None = None, force: bool = False, **fields: Any
@@ -302,6 +319,7 @@ class TaskManager:
     ) -> Task:
         """Take a change through; `also` is a further verb whose fields may be given."""
         stored, options = self._split(verb, fields, also)
+        options = self.host.option_defaults(verb) | options
         evidence: dict[str, Any] = {}
         if stored.get("status") == "completed" and not self._changes.active:
             task = self.get(task_id, details=False)
@@ -374,6 +392,19 @@ class TaskManager:
         if details:
             self.add_details(found)
         return found
+
+    def many(self, ids: Sequence[str], *, details: bool = False) -> list[Task]:
+        """The tasks with these whole ids, in this order, in few queries; unknown ids are left out.
+
+        Args:
+            ids: Whole ids.
+            details: With what plugins tell about each.
+        """
+        found = {task.id: task for task in self.store.many(ids)}
+        tasks = [found[task_id] for task_id in ids if task_id in found]
+        if details:
+            self.add_details(tasks)
+        return tasks
 
     def select(
         self,
@@ -494,6 +525,7 @@ class TaskManager:
                 options=options,
                 details=details,
                 given=given,
+                defaults=self._defaults(),
             )
             for event in events:  # before that of the import itself: so the log stays in order
                 self.store.append(

@@ -47,6 +47,9 @@ class Field(NamedTuple):
     stored: bool = True
     """False: no column. The plugin finds the value in `Change.options` and keeps it itself."""
     default: Any = None
+    default_setting: str = ""
+    """For a field that is not stored: a setting of the same plugin, whose value counts when the
+    option is not given, unless it is empty or false."""
 
 
 TASK_FIELDS = (
@@ -59,7 +62,14 @@ TASK_FIELDS = (
         options=("-d", "--description"),
         max_length=1_000_000,
     ),
-    Field("status", "enum", on=("update",), help="Where it stands", choices=STATUSES),
+    Field(
+        "status",
+        "enum",
+        on=("update",),
+        help="Where it stands",
+        choices=STATUSES,
+        default="pending",
+    ),
     Field(
         "priority",
         "enum",
@@ -293,6 +303,7 @@ class Change:
         "after",
         "before",
         "data",
+        "defaults",
         "details",
         "evidence",
         "forced",
@@ -312,6 +323,7 @@ class Change:
         details: Mapping[str, Any] | None = None,
         evidence: Mapping[str, Any] | None = None,
         given: Iterable[str] = (),
+        defaults: Mapping[str, Any] | None = None,
     ) -> None:
         self.action = action
         """`add`, `update`, `complete`, `delete`, `import` or `undo`."""
@@ -328,6 +340,8 @@ class Change:
         """When importing: parts as `task_details` gave them, by name."""
         self.evidence: dict[str, Any] = dict(evidence or {})
         """Names that the `evidence` hooks measured."""
+        self.defaults: dict[str, Any] = dict(defaults or {})
+        """Of a new task: the values that its fields have when nobody gives any."""
         self.forced: list[str] = []
         """Messages of the problems that `--force` overrode."""
         self.data: dict[str, Any] = {}
@@ -345,8 +359,12 @@ class Change:
 
     @property
     def touched(self) -> set[str]:
-        """`changed`, and the options and details that were given: what `Hook.when` looks at."""
-        return self.changed | self.options.keys() | self.details.keys()
+        """What `Hook.when` looks at: `changed`, and the options and details that were given.
+
+        A new task's defaults do not count, so that a bare `tm add` wakes nobody.
+        """
+        usual = {name for name, value in self.defaults.items() if self.after.get(name) == value}
+        return (self.changed - usual) | self.options.keys() | self.details.keys()
 
     @property
     def completes(self) -> bool:
