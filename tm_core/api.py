@@ -1,6 +1,7 @@
 """The only door for plugins: a plugin imports this module and itself, and nothing else of ours."""
 
 from .actions import Param, TaskId
+from .config_yaml import parse_any as load_yaml
 from .context import (
     Backend,
     ConfigProvider,
@@ -34,6 +35,7 @@ from .model import (
     Action,
     Change,
     Command,
+    Document,
     Event,
     Field,
     Finding,
@@ -44,7 +46,9 @@ from .model import (
     Task,
 )
 from .output import Output
-from .values import check, visible
+from .values import check, check_records, visible
+from .verbs import Page
+from .views import listed
 from .when import format_local, format_relative, instant_now, parse_duration, parse_instant
 
 __all__ = [
@@ -62,6 +66,7 @@ __all__ = [
     "Context",
     "Database",
     "DatabaseError",
+    "Document",
     "Event",
     "ExpressionError",
     "Field",
@@ -72,6 +77,7 @@ __all__ = [
     "MetricCalculator",
     "NotFound",
     "Output",
+    "Page",
     "Param",
     "Plugin",
     "PluginError",
@@ -87,10 +93,13 @@ __all__ = [
     "ValidationError",
     "Validator",
     "check",
+    "check_records",
     "format_local",
     "format_relative",
     "hookimpl",
     "instant_now",
+    "listed",
+    "load_yaml",
     "names",
     "parse",
     "parse_duration",

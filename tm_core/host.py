@@ -138,6 +138,16 @@ class Host:
         own = {field.name: field for field in TASK_FIELDS if verb in field.on}
         return own | {name: field for name, (_, field) in self.declared.items() if verb in field.on}
 
+    def option_defaults(self, verb: str) -> dict[str, Any]:
+        """What settings say of the verb's options that are not stored, where they say something."""
+        found: dict[str, Any] = {}
+        for name, (one, field) in self.declared.items():
+            if field.default_setting and verb in field.on and not field.stored:
+                value = self.settings(one.name)[field.default_setting]
+                if value:
+                    found[name] = value
+        return found
+
     def actions(self) -> dict[str, tuple[Installed, Action]]:
         """The enabled plugins' actions by command name."""
         return self._table("actions")
@@ -175,6 +185,20 @@ class Host:
                 flags = field.options or ("--" + field.name.replace("_", "-"),)
                 if verb in field.on and (flag in flags or flag == field.name):
                     return one.name
+        return ""
+
+    def parts(self) -> frozenset[str]:
+        """What the enabled plugins care for when they take part in a change."""
+        hooks = (self.manifest(name).hooks.get("task_write") for name in self.enabled)
+        return frozenset(name for hook in hooks if hook is not None for name in hook.when)
+
+    def feature_of(self, field: str) -> str:
+        """The installed plugin, on or off, that declares a field; empty if none does."""
+        if field in self.declared:
+            return self.declared[field][0].name
+        for one in self.installed:
+            if one.manifest is not None and any(f.name == field for f in one.manifest.fields):
+                return one.name
         return ""
 
     def check_enabled(self, name: str) -> None:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from keyword import iskeyword
 from typing import Any
 
 from . import migrate, values
@@ -177,13 +178,16 @@ class TaskManager:
         """
         changes = self._changes
         key = values.check(_KEY, key)
-        saved = (changes.dry_run, changes.force, changes.request)
+        saved = (changes.dry_run, changes.force)
         changes.dry_run, changes.force = dry_run or saved[0], force or saved[1]
-        changes.request = (key, action) if key else None
+        if key:  # without one, that of the action around stands: it ends with a transaction
+            changes.request = (key, action)
         try:
             yield
         finally:
-            changes.dry_run, changes.force, changes.request = saved
+            changes.dry_run, changes.force = saved
+            if key:
+                changes.request = None
 
     def transaction(self) -> AbstractContextManager[None]:
         """Write everything inside together, or nothing."""
@@ -217,22 +221,36 @@ class TaskManager:
         stored, options = self._split("add", given)
         with self.transaction():
             after = self._blank() | {"title": title} | stored
-            after["priority"] = after["priority"] or "medium"
             while self.store.get(after["id"]) is not None:
                 after["id"] = new_task_id()
-            change = Change("add", self.actor, None, Task(after), options=options)
+            change = Change(
+                "add",
+                self.actor,
+                None,
+                Task(after),
+                options=options,
+                given=stored,
+                defaults=self._defaults(),
+            )
             return self._changes.apply(change)
+
+    def _defaults(self) -> dict[str, Any]:
+        fields = self.store.fields.values()
+        return {field.name: field.default for field in fields if field.default is not None}
 
     def _blank(self) -> dict[str, Any]:
         now = self._changes.now
-        return {name: field.default for name, field in self.store.fields.items()} | {
-            "id": new_task_id(),
-            "status": "pending",
-            "created_by": self.actor,
-            "created_at": now,
-            "updated_at": now,
-            "version": 1,
-        }
+        return (
+            dict.fromkeys(self.store.fields)
+            | self._defaults()
+            | {
+                "id": new_task_id(),
+                "created_by": self.actor,
+                "created_at": now,
+                "updated_at": now,
+                "version": 1,
+            }
+        )
 
     def update(
         self, task_id: str, *, if_version: int | None = None, force: bool = False, **fields: Any
@@ -251,7 +269,9 @@ class TaskManager:
             ValidationError: A value or a rule refuses it; nothing was written.
         """
         if fields.get("status") == "completed":
-            return self.complete(task_id, if_version=if_version, force=force, **fields)
+            return self._change(
+                "complete", task_id, fields, if_version=if_version, force=force, also="update"
+            )
         return self._change("update", task_id, fields, if_version=if_version, force=force)
 
     def complete(
@@ -303,10 +323,13 @@ class TaskManager:
         *,
         if_version: int | None = None,
         force: bool = False,
+        also: str = "",
     ) -> Task:
-        stored, options = self._split(verb, fields)
+        """Take a change through; `also` is a further verb whose fields may be given."""
+        stored, options = self._split(verb, fields, also)
+        options = self.host.option_defaults(verb) | options
         evidence: dict[str, Any] = {}
-        if stored.get("status") == "completed":
+        if stored.get("status") == "completed" and not self._changes.active:
             task = self.get(task_id, details=False)
             evidence = self.gather_evidence(task, touched={*stored, *options}, options=options)
         with self.options(force=force), self.transaction():
@@ -327,7 +350,15 @@ class TaskManager:
                     f"tm update {before.id} --status pending reopens it",
                 )
             after = Task({**before, **stored})
-            change = Change(verb, self.actor, before, after, options=options, evidence=evidence)
+            change = Change(
+                verb,
+                self.actor,
+                before,
+                after,
+                options=options,
+                evidence=evidence,
+                given=stored,
+            )
             return self._changes.apply(change)
 
     def get(self, task_id: str, *, details: bool = True) -> Task:
@@ -374,6 +405,19 @@ class TaskManager:
         if details:
             self.add_details(found)
         return found
+
+    def many(self, ids: Sequence[str], *, details: bool = False) -> list[Task]:
+        """The tasks with these whole ids, in this order, in few queries; unknown ids are left out.
+
+        Args:
+            ids: Whole ids.
+            details: With what plugins tell about each.
+        """
+        found = {task.id: task for task in self.store.many(ids)}
+        tasks = [found[task_id] for task_id in ids if task_id in found]
+        if details:
+            self.add_details(tasks)
+        return tasks
 
     def select(
         self,
@@ -466,6 +510,8 @@ class TaskManager:
     def restore(self, record: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) -> Task:
         """Bring in a task as an export holds it: with its id, its times and its details.
 
+        When it is refused, nothing of it stays behind, also within a greater transaction.
+
         Args:
             record: Values by field name; whatever else is in it goes to the plugins as details.
             events: The task's history, which keeps its times and actors.
@@ -479,24 +525,32 @@ class TaskManager:
         given = {n: values.check(fields[n], v) for n, v in record.items() if n in fields}
         details = {n: v for n, v in record.items() if n not in fields and v is not None}
         options = {n: values.check(virtual[n], details.pop(n)) for n in [*details] if n in virtual}
-        with self.transaction():
+        with self.transaction(), self.database.savepoint():
             given = {name: value for name, value in given.items() if value is not None}
             after = Task(self._blank() | given)
             if "updated_at" not in given:
                 after["updated_at"] = after["created_at"]
-            change = Change("import", self.actor, None, after, options=options, details=details)
-            task = self._changes.apply(change)
-            for event in events:
+            change = Change(
+                "import",
+                self.actor,
+                None,
+                after,
+                options=options,
+                details=details,
+                given=given,
+                defaults=self._defaults(),
+            )
+            for event in events:  # before that of the import itself: so the log stays in order
                 self.store.append(
                     {
                         **event,
                         "id": new_event_id(),
                         "transaction_id": self._changes.transaction_id,
-                        "task_id": task.id,
+                        "task_id": after.id,
                         "data": {"imported": event["data"]},
                     }
                 )
-        return task
+            return self._changes.apply(change)
 
     # For plugins, through their context
 
@@ -552,9 +606,11 @@ class TaskManager:
         """Hand out events that wait for their handlers, for instance after a failure."""
         self._outbox.deliver()
 
-    def _split(self, verb: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _split(
+        self, verb: str, given: Mapping[str, Any], also: str = ""
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Check what was given for a verb; gives values for columns, and options for plugins."""
-        known = self.host.fields_on(verb)
+        known = self.host.fields_on(verb) | self.host.fields_on(also)
         stored: dict[str, Any] = {}
         options: dict[str, Any] = {}
         for name, value in given.items():
@@ -664,8 +720,9 @@ def _no_progress(done: int, total: int) -> None:
 
 
 def method_name(command: str) -> str:
-    """The Python name of a command: `criteria confirm` -> `criteria_confirm`."""
-    return command.replace(" ", "_").replace("-", "_")
+    """The Python name of a command: `criteria confirm`: `criteria_confirm`, `import`: `import_`."""
+    name = command.replace(" ", "_").replace("-", "_")
+    return name + "_" if iskeyword(name) else name
 
 
 def kernel_migrations() -> MigrationSet:

@@ -6,7 +6,7 @@ and users feel every millisecond before the first line of work.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Generator, ItemsView, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, NamedTuple, TypedDict
 
 API_VERSION = (1, 0)
@@ -47,6 +47,9 @@ class Field(NamedTuple):
     stored: bool = True
     """False: no column. The plugin finds the value in `Change.options` and keeps it itself."""
     default: Any = None
+    default_setting: str = ""
+    """For a field that is not stored: a setting of the same plugin, whose value counts when the
+    option is not given, unless it is empty or false."""
 
 
 TASK_FIELDS = (
@@ -59,7 +62,14 @@ TASK_FIELDS = (
         options=("-d", "--description"),
         max_length=1_000_000,
     ),
-    Field("status", "enum", on=("update",), help="Where it stands", choices=STATUSES),
+    Field(
+        "status",
+        "enum",
+        on=("update",),
+        help="Where it stands",
+        choices=STATUSES,
+        default="pending",
+    ),
     Field(
         "priority",
         "enum",
@@ -85,8 +95,9 @@ class Hook(NamedTuple):
     target: Any
     """A module's dotted name; in a plugin made in code, any object that has the function."""
     when: tuple[str, ...] = ()
-    """For hooks about a change: names of fields, options or details; the hook is called only if
-    one of them is touched. For `event_handlers`: patterns such as `task.*`. Empty: always."""
+    """For hooks about a change: names of fields, options or details, or types of event such as
+    `task.completed`; the hook is called only if one of them is touched, or is what happens. For
+    `event_handlers`: patterns such as `task.*`. Empty: always."""
 
 
 class Action(NamedTuple):
@@ -101,6 +112,9 @@ class Action(NamedTuple):
     writes: bool = False
     """It changes the store: it takes `--dry-run` and `--key`."""
     hidden: bool = False
+    local: bool = False
+    """It reads or writes files that its parameters name: for this machine's users only, so a plugin
+    that serves actions to others leaves it out."""
 
 
 class Command(NamedTuple):
@@ -182,6 +196,25 @@ class Event(TypedDict):
     data: dict[str, Any]
 
 
+class Document:
+    """A result that is text of any size: an action gives its pieces, printed as they come.
+
+    It is printed as it is, `--json` or not. Pieces hold their own line breaks.
+    """
+
+    __slots__ = ("_pieces",)
+
+    def __init__(self, pieces: Generator[str, None, None]) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[str]:
+        return self._pieces
+
+    def close(self) -> None:
+        """Let go of what the rest would have been made from."""
+        self._pieces.close()
+
+
 class Task(MutableMapping[str, Any]):
     """A task: a mapping from field name to value, with the kernel's own fields as attributes.
 
@@ -209,6 +242,10 @@ class Task(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def items(self) -> ItemsView[str, Any]:
+        """Names and values; the inherited way would ask for each value by its name."""
+        return self._values.items()
 
     def __repr__(self) -> str:
         return f"<Task {self.id} {self.title!r} {self.status}>"
@@ -266,9 +303,11 @@ class Change:
         "after",
         "before",
         "data",
+        "defaults",
         "details",
         "evidence",
         "forced",
+        "given",
         "options",
         "rows",
     )
@@ -283,6 +322,8 @@ class Change:
         options: Mapping[str, Any] | None = None,
         details: Mapping[str, Any] | None = None,
         evidence: Mapping[str, Any] | None = None,
+        given: Iterable[str] = (),
+        defaults: Mapping[str, Any] | None = None,
     ) -> None:
         self.action = action
         """`add`, `update`, `complete`, `delete`, `import` or `undo`."""
@@ -291,12 +332,16 @@ class Change:
         """None when the task is new."""
         self.after = after
         """As it will be written. `task_draft` may change its values."""
+        self.given = frozenset(given)
+        """Names of the fields that the caller gave, also where the value was there before."""
         self.options: dict[str, Any] = dict(options or {})
         """Values given for fields that are not columns."""
         self.details: dict[str, Any] = dict(details or {})
         """When importing: parts as `task_details` gave them, by name."""
         self.evidence: dict[str, Any] = dict(evidence or {})
         """Names that the `evidence` hooks measured."""
+        self.defaults: dict[str, Any] = dict(defaults or {})
+        """Of a new task: the values that its fields have when nobody gives any."""
         self.forced: list[str] = []
         """Messages of the problems that `--force` overrode."""
         self.data: dict[str, Any] = {}
@@ -314,8 +359,12 @@ class Change:
 
     @property
     def touched(self) -> set[str]:
-        """`changed`, and the options and details that were given: what `Hook.when` looks at."""
-        return self.changed | self.options.keys() | self.details.keys()
+        """What `Hook.when` looks at: `changed`, and the options and details that were given.
+
+        A new task's defaults do not count, so that a bare `tm add` wakes nobody.
+        """
+        usual = {name for name, value in self.defaults.items() if self.after.get(name) == value}
+        return (self.changed - usual) | self.options.keys() | self.details.keys()
 
     @property
     def completes(self) -> bool:

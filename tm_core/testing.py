@@ -9,12 +9,14 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import pytest
 
@@ -48,20 +50,27 @@ class Cli:
             arguments: What comes after `tm`.
             code: The exit code that is expected; None for any.
         """
-        out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+        out, err = _stream(), _stream()
+        got = self._run(arguments, out, err)
+        result = Result(got, _content(out), _content(err))
+        if code is not None and got != code:
+            raise AssertionError(f"tm {' '.join(arguments)}: {result}")
+        return result
+
+    def transcript(self, *arguments: str) -> str:
+        """Run one command and give all that it says, on both streams, in its order."""
+        said = _stream()
+        self._run(arguments, said, said)
+        return _content(said)
+
+    def _run(self, arguments: Sequence[str], out: TextIO, err: TextIO) -> int:
         before = os.getcwd()
         os.chdir(self.folder)
         try:
             with redirect_stdout(out), redirect_stderr(err):
-                got = run(arguments)
+                return run(arguments)
         finally:
             os.chdir(before)
-        for stream in (out, err):
-            stream.seek(0)
-        result = Result(got, out.read(), err.read())
-        if code is not None and got != code:
-            raise AssertionError(f"tm {' '.join(arguments)}: {result}")
-        return result
 
     def add(self, title: str, *arguments: str) -> str:
         """Add a task and give its id."""
@@ -71,6 +80,16 @@ class Cli:
         """A task as `tm show --json` gives it."""
         shown: dict[str, Any] = self("show", task_id, "--json").json
         return shown
+
+
+def _stream() -> TextIO:
+    """As a pipe is: text over bytes, which some programs write themselves."""
+    return io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+
+
+def _content(stream: TextIO) -> str:
+    stream.seek(0)
+    return stream.read()
 
 
 class Process:
@@ -109,6 +128,62 @@ class Process:
         if code is not None and done.returncode != code:
             raise AssertionError(f"tm {arguments}: {result}")
         return result
+
+
+_BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_CAPTURE = re.compile(r"(\w+)=\$\((.*)\)")
+_VARYING = (
+    (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d\.\d{6}Z)?"), "<time>"),
+    (re.compile(r"\b[0-9a-f]{8}\b"), "<id>"),
+)
+
+
+def run_readme(path: Path, cli: Cli) -> None:
+    """Run the commands of a page and compare what they say with what the page says.
+
+    In every ```` ```console ```` block a line that begins with `$ tm` is a command, and the lines
+    up to the next one are all that it says, on both streams, as into a pipe. `$ ID=$(tm add "x")`
+    keeps standard output for later commands, which say `$ID`. Task ids and times may differ; a
+    line of `...` stands for any lines. A backslash continues a line. Blocks share one store.
+
+        def test_the_readme_is_a_run(tm_cli):
+            run_readme(Path(__file__).parents[1] / "README.md", tm_cli)
+
+    Raises AssertionError where the page is wrong, or holds no command.
+    """
+    commands = 0
+    variables: dict[str, str] = {}
+    for block in _BLOCK.findall(path.read_text(encoding="utf-8")):
+        for step in re.split(r"^\$ ", block.replace("\\\n", " "), flags=re.MULTILINE)[1:]:
+            line, _, expected = step.partition("\n")
+            captured = _CAPTURE.fullmatch(line)
+            command = captured[2] if captured else line
+            words = [
+                re.sub(r"\$(\w+)", lambda name: variables[name[1]], word)
+                for word in shlex.split(command)
+            ]
+            assert words[0] == "tm", f"{path.name}: only tm can be run: {line}"
+            if captured:
+                result = cli(*words[1:])
+                variables[captured[1]], said = result.out.strip(), result.err
+            else:
+                said = cli.transcript(*words[1:])
+            pattern = "".join(
+                r"(?:.*\n)*?" if part == "..." else re.escape(part + "\n")
+                for part in _same(expected).splitlines()
+            )
+            assert re.fullmatch(pattern, _same(said)), (
+                f"$ {line}\n{said}--- {path.name}:\n{expected}"
+            )
+            commands += 1
+    assert commands, f"{path} has no ```console block with a command"
+
+
+def _same(text: str) -> str:
+    """What a command said, without what differs from run to run, and without blank lines."""
+    for pattern, name in _VARYING:
+        text = pattern.sub(name, text)
+    return "".join(f"{line}\n" for line in text.splitlines() if line.strip())
 
 
 @pytest.fixture(scope="session")
