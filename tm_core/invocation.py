@@ -159,6 +159,7 @@ class Invocation:
         if repeated:
             self.output.say("Done before under this key; nothing was written")
         view = command.entry.view
+        self.output.tell_dry_run()
         if not view or self.output.as_json or (repeated and command.plugin.name != "kernel"):
             self.output.result(result)
         else:

@@ -265,7 +265,7 @@ class TaskManager:
 
         Raises:
             NotFound: There is no such task.
-            Conflict: It was changed meanwhile, or is deleted.
+            Conflict: It was changed meanwhile.
             ValidationError: A value or a rule refuses it; nothing was written.
         """
         if fields.get("status") == "completed":
@@ -339,10 +339,10 @@ class TaskManager:
                     f"task {before.id} has version {before.version}, not {if_version}",
                     "look at it and try again",
                 )
-            if before.status == "deleted" and stored.get("status") != "pending":
+            if verb == "delete" and before.status == "deleted":
                 raise Conflict(
-                    f"task {before.id} is deleted",
-                    f"tm update {before.id} --status pending brings it back",
+                    f"task {before.id} is deleted already",
+                    f"tm update {before.id} --status pending brings it back, --purge removes it",
                 )
             if verb == "complete" and before.status == "completed":
                 raise Conflict(

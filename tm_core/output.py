@@ -38,7 +38,8 @@ class Output:
         self.as_json = as_json
         self.quiet = quiet
         self.dry_run = False
-        """Whether nothing is written: then every sentence says so."""
+        """Whether nothing is written: then a sentence says so, before any other."""
+        self._told = False
         self.color = color
 
     @property
@@ -69,8 +70,14 @@ class Output:
     def say(self, text: str) -> None:
         """Tell a person something; a program that reads JSON does not want it."""
         if not self.as_json and not self.quiet:
-            mark = "Dry run, nothing is written: " if self.dry_run else ""
-            self._write(self._stderr, mark + text)
+            self.tell_dry_run()
+            self._write(self._stderr, text)
+
+    def tell_dry_run(self) -> None:
+        """Say, once, that nothing is written, if that is so."""
+        if self.dry_run and not (self._told or self.as_json or self.quiet):
+            self._told = True
+            self._write(self._stderr, "Dry run: nothing was written")
 
     def warn(self, text: str) -> None:
         """Say one line about something that is not as it should be."""

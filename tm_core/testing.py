@@ -84,7 +84,7 @@ class Cli:
 
 def _stream() -> TextIO:
     """As a pipe is: text over bytes, which some programs write themselves."""
-    return io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    return io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="", write_through=True)
 
 
 def _content(stream: TextIO) -> str:

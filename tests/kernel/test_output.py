@@ -128,11 +128,12 @@ def test_sentences_go_to_stderr_unless_nobody_wants_them() -> None:
         assert (out.getvalue(), err.getvalue()) == ("", expected)
 
 
-def test_a_dry_run_marks_every_sentence() -> None:
+def test_a_dry_run_says_so_once_and_first() -> None:
     output, _, err = piped()
     output.dry_run = True
     output.say("Task completed")
-    assert err.getvalue() == "Dry run, nothing is written: Task completed\n"
+    output.say("Another")
+    assert err.getvalue() == "Dry run: nothing was written\nTask completed\nAnother\n"
 
 
 def test_an_error_is_one_line_or_one_object() -> None:
