@@ -227,7 +227,7 @@ class Changes:
                     # Most often an empty variable of a script, which must not reset anything.
                     raise InvalidValue(f"{name} cannot be empty", field=name)
                 after[name] = field.default
-        if not after.title.strip():
+        if not (after["title"] or "").strip():
             raise ValidationError(
                 "a task needs a title", "say what is to be done", problems=[{"field": "title"}]
             )

@@ -127,6 +127,10 @@ class SQLite:
             )
         if "full" in text:
             return DatabaseError("the disk is full; nothing was written", "free some space")
+        if "disk I/O" in text:
+            return DatabaseError(
+                "the disk is full or failing; nothing was written", "look at its space and health"
+            )
         if "unable to open" in text:
             return DatabaseError(
                 f"the store {self.url} cannot be opened", "check the path and its permissions"

@@ -14,7 +14,7 @@ from . import migrate, values
 from .actions import Signature, signature_of
 from .changes import AlreadyDone, Changes
 from .context import Database
-from .errors import Conflict, FeatureDisabled, NotFound, TmError, UsageError
+from .errors import Conflict, FeatureDisabled, InvalidValue, NotFound, TmError, UsageError
 from .host import Host
 from .migrate import MigrationSet
 from .model import Action, Change, Event, Field, Finding, Plugin, Task
@@ -528,6 +528,8 @@ class TaskManager:
         with self.transaction(), self.database.savepoint():
             given = {name: value for name, value in given.items() if value is not None}
             after = Task(self._blank() | given)
+            if not after.id.strip():
+                raise InvalidValue("id cannot be empty", "leave it out to get a new one")
             if "updated_at" not in given:
                 after["updated_at"] = after["created_at"]
             change = Change(
