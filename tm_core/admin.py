@@ -12,6 +12,7 @@ from .config import user_config_path
 from .errors import NoStore, TmError, UsageError
 from .invocation import Invocation, of
 from .settings import parse_value
+from .text import nearest
 from .workspace import FOLDER
 
 
@@ -62,11 +63,9 @@ def _feature_file(run: Invocation, user: bool) -> str:
 
 def _known(run: Invocation, name: str) -> str:
     """The feature's name, or a UsageError with the nearest."""
-    from .cli import suggestion
-
     names = [one.name for one in run.workspace.host.installed]
     if name not in names:
-        hint = suggestion(name, names) or f"known: {', '.join(names)}"
+        hint = nearest(name, names) or f"known: {', '.join(names)}"
         raise UsageError(f"there is no feature '{name}'", hint)
     return name
 

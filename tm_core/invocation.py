@@ -140,6 +140,8 @@ class Invocation:
         view = command.entry.view
         if dry_run:
             self.output.say("Dry run: nothing was written")
+        if repeated and result is None:
+            return
         if self.output.as_json or (repeated and command.plugin.name != "kernel"):
             self.output.result(result)
         elif view and not (dry_run and command.full == "add"):  # no id: there is no such task

@@ -13,7 +13,15 @@ from . import migrate, values
 from .actions import Signature, signature_of
 from .changes import AlreadyDone, Changes
 from .context import Database
-from .errors import Conflict, FeatureDisabled, NotFound, TmError, UsageError
+from .errors import (
+    Conflict,
+    FeatureDisabled,
+    NotFound,
+    PluginError,
+    TmError,
+    UsageError,
+    is_refusal,
+)
 from .host import Host
 from .migrate import MigrationSet
 from .model import Action, Change, Event, Field, Finding, Plugin, Task
@@ -55,13 +63,15 @@ class TaskManager:
         self.migrated = self._migrate(create)
         """Names of the migrations that opening the store applied."""
         self.store = Store(self.database, self.host.fields())
-        self._outbox = Outbox(self.store, self.host, self._context)
+        session = os.urandom(4).hex()
+        self._outbox = Outbox(self.store, self.host, self._context, session)
         self._changes = Changes(
             self.store,
             self.host,
             actor=actor or workspace.actor,
-            session=os.urandom(4).hex(),
+            session=session,
             context=self._context,
+            before_commit=self._note,
             after_commit=self._deliver,
         )
         self._session = Session(
@@ -142,7 +152,7 @@ class TaskManager:
     def _migration_failed(self, owner: str, error: TmError) -> None:
         plugin = self.host.enabled[owner]
         self.host.blame(plugin, "migration", error)
-        del self.host.enabled[owner]
+        self.host.drop(owner)
 
     def _context(self, plugin: str) -> PluginContext:
         return PluginContext(lambda: self._session, plugin)
@@ -172,13 +182,16 @@ class TaskManager:
             action: What the key stands for; using it for something else is a Conflict.
         """
         changes = self._changes
-        saved = (changes.dry_run, changes.force, changes.request)
+        saved = (changes.dry_run, changes.force)
         changes.dry_run, changes.force = dry_run or saved[0], force or saved[1]
-        changes.request = (key, action) if key else None
+        if key:
+            changes.request = (key, action)
         try:
             yield
         finally:
-            changes.dry_run, changes.force, changes.request = saved
+            changes.dry_run, changes.force = saved
+            if key:
+                changes.request = None
 
     def transaction(self) -> AbstractContextManager[None]:
         """Write everything inside together, or nothing."""
@@ -298,7 +311,8 @@ class TaskManager:
     ) -> Task:
         stored, options = self._split(verb, fields)
         evidence: dict[str, Any] = {}
-        if stored.get("status") == "completed":
+        # Inside a transaction nothing may be read or run: what needs evidence is unknown there.
+        if stored.get("status") == "completed" and not self._changes.active:
             task = self.get(task_id, details=False)
             evidence = self.gather_evidence(task, touched={*stored, *options}, options=options)
         with self.options(force=force), self.transaction():
@@ -498,10 +512,10 @@ class TaskManager:
         for each in self.host.implementations("evidence", touched):
             context = self._context(each.plugin.name)
             try:
-                found |= self.host.invoke(each, ctx=context, task=task, sources=sources) or {}
-            except TmError:
-                raise
+                found |= dict(self.host.invoke(each, ctx=context, task=task, sources=sources) or {})
             except Exception as error:
+                if is_refusal(error):
+                    raise
                 self.host.blame(each.plugin, "evidence", error)
         return found
 
@@ -509,31 +523,48 @@ class TaskManager:
         """Put into each task what plugins tell about it."""
         if not tasks:
             return
+        taken = set(self.store.fields)
         for each in self.host.implementations("task_details"):
             context = self._context(each.plugin.name)
             try:
-                parts = self.host.invoke(each, ctx=context, tasks=tasks) or {}
-                for name, by_id in parts.items():
-                    for task in tasks:
-                        if task.id in by_id:
-                            task.details[name] = by_id[task.id]
+                parts = dict(self.host.invoke(each, ctx=context, tasks=tasks) or {})
+                given = {name: {**by_id} for name, by_id in parts.items()}
+                if not taken.isdisjoint(given):
+                    names = ", ".join(sorted(taken & given.keys()))
+                    raise ValueError(f"there is a field or part of this name: {names}")
             except Exception as error:
                 self.host.blame(each.plugin, "task_details", error)
+                continue
+            taken |= given.keys()
+            for task in tasks:
+                task.details |= {
+                    n: by_id[task.id] for n, by_id in given.items() if task.id in by_id
+                }
 
     def health(self) -> Iterator[Finding]:
         """What plugins find when they look after themselves."""
         for each in self.host.implementations("health_checks"):
             name = each.plugin.name
             try:
-                yield from self.host.invoke(each, ctx=self._context(name)) or ()
+                found = list(self.host.invoke(each, ctx=self._context(name)) or ())
+                wrong = next((item for item in found if not isinstance(item, Finding)), None)
+                if wrong is not None:
+                    raise TypeError(f"health_checks gave {type(wrong).__name__}, not a Finding")
+                yield from found
             except Exception as error:
                 yield Finding("error", f"plugin {name}", f"health check: {describe(error)}")
 
+    def _observed(self) -> bool:
+        hooks = (self.host.manifest(name).hooks for name in self.host.enabled)
+        return bool(self._changes.first_seq) and any("event_handlers" in each for each in hooks)
+
+    def _note(self) -> None:
+        if self._observed():
+            self._outbox.note(self._changes.first_seq)
+
     def _deliver(self) -> None:
-        if self._changes.first_seq and any(
-            "event_handlers" in self.host.manifest(n).hooks for n in self.host.enabled
-        ):
-            self._outbox.deliver(self._changes.first_seq - 1)
+        if self._observed():
+            self._outbox.deliver()
 
     def deliver(self) -> None:
         """Hand out events that wait for their handlers, for instance after a failure."""
@@ -617,7 +648,17 @@ class TaskManager:
         """
         fields = self.host.fields_on(command)
         positional, named = signature.bind(given, self.store.resolve, fields)
-        return function(self._context(plugin.name), *positional, **named)
+        try:
+            return function(self._context(plugin.name), *positional, **named)
+        except (TmError, AlreadyDone, BrokenPipeError):
+            raise
+        except Exception as error:
+            if self.host.strict or plugin.name not in self.host.enabled:
+                raise
+            raise PluginError(
+                f"plugin '{plugin.name}' ({plugin.source}): '{command}': {describe(error)}",
+                "--debug shows where, if you are its author",
+            ) from error
 
     def once(self, key: str, action: str, *arguments: Any, **named: Any) -> Any:
         """Run an action under an idempotency key; done before, it gives the task that it was about.
@@ -638,12 +679,15 @@ class TaskManager:
                 return self.task_of(done.transaction_id)
 
     def task_of(self, transaction_id: str) -> Task | None:
-        """The task that a transaction was about: that of its first event."""
+        """The task that a transaction was about: that of its first event; None if it is gone."""
         events = self.store.events("transaction_id = ?", [transaction_id], limit=1)
         event = next(events, None)
         if event is None or event["task_id"] is None:
             return None
-        return self.get(event["task_id"])
+        task = self.store.get(event["task_id"])
+        if task is not None:
+            self.add_details([task])
+        return task
 
 
 def _no_progress(done: int, total: int) -> None:

@@ -42,6 +42,11 @@ CREATE TABLE delivery (
     claimed_until TEXT
 );
 
+CREATE TABLE waiting (
+    plugin TEXT PRIMARY KEY NOT NULL,
+    seq BIGINT NOT NULL
+);
+
 CREATE TABLE request (
     key TEXT PRIMARY KEY NOT NULL,
     action TEXT NOT NULL,
