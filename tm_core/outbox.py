@@ -21,7 +21,7 @@ from .when import instant_now, parse_instant
 
 _CLAIM = "10m"
 _BATCH = 200
-_PAUSES = ("10s", "1m", "10m", "1h", "6h")
+_PAUSES = ("1m", "10m", "1h", "6h")
 _OWN_EFFECTS = 100
 """So many events that handlers bring about are handed out at once; the rest, by a later command."""
 
