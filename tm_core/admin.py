@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from . import config_edit, diagnosis
 from .config import user_config_path
 from .errors import NoStore, TmError, UsageError
 from .invocation import Invocation, of
@@ -71,6 +70,8 @@ def _known(run: Invocation, name: str) -> str:
 
 
 def _toggle(run: Invocation, name: str, enabled: bool, user: bool) -> None:
+    from . import config_edit  # YAML takes a while: only what writes it pays for it
+
     config_edit.set_feature(_feature_file(run, user), _known(run, name), enabled)
     run.output.say(f"Feature '{name}' {'enabled' if enabled else 'disabled'}")
 
@@ -165,6 +166,8 @@ def set_key(key: str, value: str, user: bool) -> None:
     setting = run.workspace.config.setting(key)
     if setting is None:
         raise UsageError(f"there is no setting '{key}'", "tm config show lists what is set")
+    from . import config_edit
+
     config_edit.set_value(_feature_file(run, user), key, parse_value(value, setting, key))
     run.output.say(f"{key} is set")
 
@@ -175,6 +178,8 @@ def set_key(key: str, value: str, user: bool) -> None:
 def unset_key(key: str, user: bool) -> None:
     """One value less."""
     run = _run()
+    from . import config_edit
+
     config_edit.unset_value(_feature_file(run, user), key)
     run.output.say(f"{key} is not set here any more")
 
@@ -221,6 +226,8 @@ def disable_feature(feature: tuple[str, ...], user: bool) -> None:
 def minimal(state: str, user: bool) -> None:
     """The kernel alone."""
     run = _run()
+    from . import config_edit
+
     config_edit.set_minimal_mode(_feature_file(run, user), state == "on")
     run.output.say(f"Minimal mode is {state}")
 
@@ -230,6 +237,8 @@ def minimal(state: str, user: bool) -> None:
 def reset_config(user: bool) -> None:
     """The old file is kept."""
     run = _run()
+    from . import config_edit
+
     kept = config_edit.reset(_feature_file(run, user))
     run.output.say(f"Configuration reset; the old one is {kept}" if kept else "Nothing to reset")
 
@@ -278,6 +287,8 @@ def _list_plugins(run: Invocation) -> None:
 def doctor(ctx: click.Context) -> None:
     """Every finding is a line: level, subject, what it is, what to do."""
     run = _run()
+    from . import diagnosis
+
     findings = list(diagnosis.examine(run.workspace, lambda: run.manager))
     if run.output.as_json:
         run.output.json([finding._asdict() for finding in findings])

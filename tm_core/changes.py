@@ -106,7 +106,8 @@ class Changes:
                 self.first_seq = 0
                 self._now = instant_now()
                 if request:
-                    self._once(*request)
+                    self.check_request(*request)
+                    self.store.keep_request(*request, self.transaction_id, self.now)
                 yield
                 if self.dry_run:
                     raise _DryRun
@@ -118,16 +119,16 @@ class Changes:
             self._recorders.clear()
         self._after_commit()
 
-    def _once(self, key: str, action: str) -> None:
+    def check_request(self, key: str, action: str) -> None:
+        """Raise AlreadyDone, or Conflict, if an idempotency key was used before."""
         known = self.store.find_request(key)
         if known is None:
-            self.store.keep_request(key, action, self.transaction_id, self.now)
-        elif known["action"] != action:
+            return
+        if known["action"] != action:
             raise Conflict(
                 f"the key '{key}' was used for '{known['action']}'", "use a new key for each write"
             )
-        else:
-            raise AlreadyDone(known["transaction_id"])
+        raise AlreadyDone(known["transaction_id"])
 
     @contextmanager
     def event(

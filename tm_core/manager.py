@@ -179,12 +179,19 @@ class TaskManager:
             dry_run: Do everything, then write nothing.
             force: Pass overridable problems; the event records them.
             key: An idempotency key: a write that was done under it is not done again.
-            action: What the key stands for; using it for something else is a Conflict.
+            action: What the key stands for.
+
+        Raises:
+            AlreadyDone: The idempotency key has done its work before.
+            Conflict: The idempotency key belongs to another action.
         """
         changes = self._changes
         saved = (changes.dry_run, changes.force)
         changes.dry_run, changes.force = dry_run or saved[0], force or saved[1]
         if key:
+            # Looked at before anything else, since a task that was purged cannot be found again;
+            # the transaction looks once more, when nobody else can write.
+            changes.check_request(key, action)
             changes.request = (key, action)
         try:
             yield
@@ -672,11 +679,11 @@ class TaskManager:
         Raises:
             Conflict: The key was used for another action.
         """
-        with self.options(key=key, action=action):
-            try:
+        try:
+            with self.options(key=key, action=action):
                 return getattr(self, method_name(action))(*arguments, **named)
-            except AlreadyDone as done:
-                return self.task_of(done.transaction_id)
+        except AlreadyDone as done:
+            return self.task_of(done.transaction_id)
 
     def task_of(self, transaction_id: str) -> Task | None:
         """The task that a transaction was about: that of its first event; None if it is gone."""
