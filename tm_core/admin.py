@@ -156,7 +156,7 @@ def get_key(key: str) -> None:
     run.output.result({key: value} if run.output.as_json else value)
 
 
-@config.command("set", help="Set a key, such as deadlines.warn_before_hours, to a value.")
+@config.command("set", help="Set a key, such as list.limit, to a value.")
 @click.argument("key")
 @click.argument("value")
 @_user

@@ -217,7 +217,7 @@ class Changes:
                 self.append(event_type or type_of(change), change.after.id, event_data(change))
 
     def _draft(self, change: Change) -> None:
-        for each in self.host.implementations("task_draft", change.touched):
+        for each in self.host.implementations("task_draft", _occasions(change)):
             saved = change.after.copy()
             try:
                 self.host.invoke(each, ctx=self._context(each.plugin.name), draft=change)
@@ -267,7 +267,7 @@ class Changes:
 
     def _validate(self, change: Change) -> None:
         refused: list[Problem] = []
-        for each in self.host.implementations("task_validate", change.touched):
+        for each in self.host.implementations("task_validate", _occasions(change)):
             for problem in self._problems(each, change):
                 if problem.overridable and self.force:
                     change.forced.append(problem.message)
@@ -311,7 +311,7 @@ class Changes:
         return found
 
     def _participate(self, change: Change) -> None:
-        for each in self.host.implementations("task_write", change.touched):
+        for each in self.host.implementations("task_write", _occasions(change)):
             mark = len(change.rows)
             try:
                 with self.store.database.savepoint():
@@ -331,6 +331,11 @@ def _could_not_check(plugin: Installed) -> Problem:
         overridable=True,
         hint=f"--force overrides, or tm config disable {plugin.name}",
     )
+
+
+def _occasions(change: Change) -> set[str]:
+    """What `Hook.when` may name of a change: what it touches, and what happens by it."""
+    return {*change.touched, type_of(change)}
 
 
 def type_of(change: Change) -> str:

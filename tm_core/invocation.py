@@ -10,7 +10,7 @@ import click
 
 from .actions import Parameter, Signature, signature_of
 from .changes import AlreadyDone
-from .errors import PluginError, UsageError
+from .errors import PluginError, TmError, UsageError
 from .manager import TaskManager
 from .model import Action, Command, Field
 from .output import Output, standard
@@ -127,7 +127,11 @@ class Invocation:
         return self.workspace.host.owner_of_option(verb, flag)
 
     def perform(self, command: ActionCommand, given: dict[str, Any]) -> None:
-        """Run an action and show its result."""
+        """Run an action and show its result.
+
+        A result may have a `failure`, an error that the command ends with once the result is shown;
+        for other callers, who can look at the result, it is no exception.
+        """
         manager = self.manager
         repeated = False
         dry_run = bool(self.options.get("dry_run"))
@@ -155,6 +159,9 @@ class Invocation:
             self.workspace.host.load(command.plugin, view)(result, self.output)
         elif not view:
             self.output.result(result)
+        failure = getattr(result, "failure", None)
+        if isinstance(failure, TmError):
+            raise failure
 
 
 def of(context: click.Context) -> Invocation:
@@ -252,12 +259,13 @@ def _parameter(parameter: Parameter) -> click.Parameter:
             option.type = kind
         return option
     many = parameter.kind == "arguments"
+    name = parameter.name.upper().replace("_", "-") + ("..." if many else "")
     return click.Argument(
         [parameter.name],
         type=kind,
         nargs=-1 if many else 1,
         required=parameter.required,
-        metavar=parameter.name.upper().replace("_", "-") + ("..." if many else ""),
+        metavar=name if parameter.required else f"[{name}]",
     )
 
 
@@ -280,6 +288,7 @@ def _option(
         default=None,
         help=help_text,
         metavar=_METAVARS.get(field.type, field.name.upper()),
+        callback=_from_file if field.type == "json" else None,
     )
 
 
@@ -288,9 +297,21 @@ _METAVARS = {
     "float": "NUMBER",
     "duration": "HOURS",
     "datetime": "WHEN",
-    "json": "JSON",
+    "json": "JSON|@FILE",
     "bool": "YES|NO",
 }
+
+
+def _from_file(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """JSON is long: `@FILE` stands for what is in the file. No JSON begins with `@`."""
+    if not isinstance(value, str) or not value.startswith("@"):
+        return value
+    try:
+        with open(value[1:], encoding="utf-8") as file:
+            return file.read()
+    except (OSError, ValueError) as error:
+        cause = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise UsageError(f"{param.opts[0]} cannot read '{value[1:]}': {cause}") from None
 
 
 def _help_text(summary: str, docstring: str) -> str:

@@ -139,7 +139,7 @@ class Process:
         out, err = process.communicate(timeout=120)
         result = Result(process.returncode, out, err)
         if code is not None and result.code != code:
-            raise AssertionError(f"{process.args}: {result}")
+            raise AssertionError(f"{process.args!r}: {result}")
         return result
 
     def __call__(self, *arguments: str, code: int | None = 0, **environ: str) -> Result:

@@ -194,8 +194,8 @@ def test_what_is_written_is_what_was_checked(make: Make, store: Open) -> None:
 # task_write
 
 
-def notes(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> Plugin:
-    """A plugin with a table of its own; `body` is what its `task_write` does after writing."""
+def notes(folder: Path, body: str) -> None:
+    """Write a plugin with a table; `body` is what its `task_write` does after writing."""
     package = folder / "tp_notes"
     (package / "migrations").mkdir(parents=True)
     (package / "migrations" / "0001_notes.sql").write_text(
@@ -213,8 +213,6 @@ def notes(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> Plugin:
         "    ctx.put('notes_note', {'task_id': change.after.id}, {'text': change.after.title})\n"
         f"    {body}\n"
     )
-    monkeypatch.syspath_prepend(str(folder))
-    return Plugin("notes", "Notes")
 
 
 @pytest.fixture
@@ -225,13 +223,13 @@ def cli_with_notes(
 
     def install(body: str) -> Cli:
         folder = tmp_path / "site"
-        notes(folder, monkeypatch, body)
+        notes(folder, body)
         info = folder / "tm_notes-1.2.dist-info"
         info.mkdir()
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tm-notes\nVersion: 1.2\n")
         (info / "entry_points.txt").write_text("[tm.plugins]\nnotes = tp_notes:plugin\n")
-        # The first folder of the path is the script's own, and no index looks there.
-        monkeypatch.setattr(sys, "path", [sys.path[1], sys.path[0], *sys.path[2:]])
+        # Not the first folder of the path: that is the script's own, and no index looks there.
+        monkeypatch.setattr(sys, "path", [*sys.path, str(folder)])
         cli = Cli(tm_environ)
         cli("init")
         return cli
@@ -655,7 +653,7 @@ def test_storage_backends_raises(make: Make, tm_environ: Path) -> None:
 
 def test_an_unknown_kind_of_store_names_the_known(make: Make, tm_environ: Path) -> None:
     plugin = make(storage_backends=lambda: {"elsewhere": Elsewhere()})
-    with pytest.raises(TmError, match="'nowhere:'.*known: sqlite, elsewhere"):
+    with pytest.raises(TmError, match=r"'nowhere:'.*known: sqlite, elsewhere"):
         TaskManager.open("nowhere://x", plugins=[plugin])
 
 
@@ -863,7 +861,11 @@ def test_what_a_hook_prints_goes_to_stderr(
 
     def offer() -> Iterable[Loud]:
         print("hook")
-        return map(lambda _: (print("lazy"), Loud())[1], [1])  # type: ignore[func-returns-value]
+        return (made() for made in [lazy])
+
+    def lazy() -> Loud:
+        print("lazy")
+        return Loud()
 
     tm = store(make(task_validate=task_validate, event_handlers=offer, config_providers=offer))
     tm.add("x")
@@ -921,7 +923,7 @@ def test_a_required_plugin_that_cannot_be_loaded_stops_every_command(store: Open
     plugin = Plugin("probe", "", hooks={"task_write": Hook("tm_no_such_module")})
     tm = store(plugin, settings=["plugins.required=probe"])
     for _ in range(2):
-        with pytest.raises(PluginError, match="required plugin 'probe'.*tm_no_such_module"):
+        with pytest.raises(PluginError, match=r"required plugin 'probe'.*tm_no_such_module"):
             tm.add("x")
     assert tm.find() == []
 
@@ -941,9 +943,9 @@ def test_tm_strict_raises_what_the_plugin_raised(
 def test_the_order_of_calls(store: Open) -> None:
     called: list[str] = []
 
-    def plugin(name: str, **marks: bool) -> Plugin:
+    def plugin(name: str, *, tryfirst: bool = False, trylast: bool = False) -> Plugin:
         class Target:
-            @hookimpl(**marks)
+            @hookimpl(tryfirst=tryfirst, trylast=trylast)
             def task_write(self) -> None:
                 called.append(name)
 
