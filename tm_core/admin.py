@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from . import config_edit, diagnosis
 from .config import user_config_path
 from .errors import NoStore, TmError, UsageError
 from .invocation import Invocation, of
 from .settings import parse_value
+from .text import nearest
 from .workspace import FOLDER
 
 
@@ -62,16 +62,16 @@ def _feature_file(run: Invocation, user: bool) -> str:
 
 def _known(run: Invocation, name: str) -> str:
     """The feature's name, or a UsageError with the nearest."""
-    from .cli import suggestion
-
     names = [one.name for one in run.workspace.host.installed]
     if name not in names:
-        hint = suggestion(name, names) or f"known: {', '.join(names)}"
+        hint = nearest(name, names) or f"known: {', '.join(names)}"
         raise UsageError(f"there is no feature '{name}'", hint)
     return name
 
 
 def _toggle(run: Invocation, name: str, enabled: bool, user: bool) -> None:
+    from . import config_edit  # YAML takes a while: only what writes it pays for it
+
     config_edit.set_feature(_feature_file(run, user), _known(run, name), enabled)
     run.output.say(f"Feature '{name}' {'enabled' if enabled else 'disabled'}")
 
@@ -156,7 +156,7 @@ def get_key(key: str) -> None:
     run.output.result({key: value} if run.output.as_json else value)
 
 
-@config.command("set", help="Set a key, such as deadlines.warn_before_hours, to a value.")
+@config.command("set", help="Set a key, such as list.limit, to a value.")
 @click.argument("key")
 @click.argument("value")
 @_user
@@ -166,6 +166,8 @@ def set_key(key: str, value: str, user: bool) -> None:
     setting = run.workspace.config.setting(key)
     if setting is None:
         raise UsageError(f"there is no setting '{key}'", "tm config show lists what is set")
+    from . import config_edit
+
     config_edit.set_value(_feature_file(run, user), key, parse_value(value, setting, key))
     run.output.say(f"{key} is set")
 
@@ -176,6 +178,8 @@ def set_key(key: str, value: str, user: bool) -> None:
 def unset_key(key: str, user: bool) -> None:
     """One value less."""
     run = _run()
+    from . import config_edit
+
     config_edit.unset_value(_feature_file(run, user), key)
     run.output.say(f"{key} is not set here any more")
 
@@ -222,6 +226,8 @@ def disable_feature(feature: tuple[str, ...], user: bool) -> None:
 def minimal(state: str, user: bool) -> None:
     """The kernel alone."""
     run = _run()
+    from . import config_edit
+
     config_edit.set_minimal_mode(_feature_file(run, user), state == "on")
     run.output.say(f"Minimal mode is {state}")
 
@@ -231,6 +237,8 @@ def minimal(state: str, user: bool) -> None:
 def reset_config(user: bool) -> None:
     """The old file is kept."""
     run = _run()
+    from . import config_edit
+
     kept = config_edit.reset(_feature_file(run, user))
     run.output.say(f"Configuration reset; the old one is {kept}" if kept else "Nothing to reset")
 
@@ -279,6 +287,8 @@ def _list_plugins(run: Invocation) -> None:
 def doctor(ctx: click.Context) -> None:
     """Every finding is a line: level, subject, what it is, what to do."""
     run = _run()
+    from . import diagnosis
+
     findings = list(diagnosis.examine(run.workspace, lambda: run.manager))
     if run.output.as_json:
         run.output.json([finding._asdict() for finding in findings])

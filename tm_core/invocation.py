@@ -29,6 +29,13 @@ class Invocation:
         self._workspace: Workspace | None = None
         self._manager: TaskManager | None = None
         self._entries: dict[str, tuple[Installed, Action | Command]] | None = None
+        self._warned: set[str] = set()
+
+    def _warn(self, line: str) -> None:
+        """Say it once, however often this run looks around."""
+        if line not in self._warned:
+            self._warned.add(line)
+            self.output.warn(line)
 
     def take(self, values: Mapping[str, Any]) -> None:
         """Take over global options, wherever on the line they stood."""
@@ -50,7 +57,7 @@ class Invocation:
                 settings=get("settings") or (),
                 plugin_flags=get("plugin_flags") or (),
                 safe=bool(get("safe")),
-                report=self.output.warn,
+                report=self._warn,
             )
             if not get("color"):
                 self.output.color = str(self._workspace.config.get("output.color") or "auto")
@@ -131,19 +138,21 @@ class Invocation:
         key = self.options.get("key") or ""
         if command.entry.writes and not key:
             key = self.workspace.environ.get("TM_REQUEST_ID", "")
-        with manager.options(dry_run=dry_run, key=key, action=command.full):
-            try:
+        try:
+            with manager.options(dry_run=dry_run, key=key, action=command.full):
                 result = manager.run(
                     command.full, command.plugin, command.function, command.signature, given
                 )
-            except AlreadyDone as done:
-                repeated = True
-                result = manager.task_of(done.transaction_id)
+        except AlreadyDone as done:
+            repeated = True
+            result = manager.task_of(done.transaction_id)
         if repeated:
             self.output.say("Done before under this key; nothing was written")
         view = command.entry.view
         if dry_run:
             self.output.say("Dry run: nothing was written")
+        if repeated and result is None:
+            return
         if self.output.as_json or (repeated and command.plugin.name != "kernel"):
             self.output.result(result)
         elif view and not (dry_run and command.full == "add"):  # no id: there is no such task
