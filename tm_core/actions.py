@@ -97,7 +97,10 @@ class Signature(NamedTuple):
                 positional.extend(value)
             else:
                 positional.append(value)
-        named |= {name: values.check(fields[name], value) for name, value in extra.items()}
+        for name, value in extra.items():
+            checked = values.check(fields[name], value)
+            is_task = fields[name].type == "task" and checked
+            named[name] = resolve(checked) if is_task else checked
         return positional, named
 
     def given(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:

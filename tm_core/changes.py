@@ -8,7 +8,7 @@ from typing import Any
 
 from . import values
 from .context import Context
-from .errors import Conflict, TmError, ValidationError
+from .errors import Conflict, InvalidValue, TmError, ValidationError
 from .host import Host
 from .model import OPEN, Change, Problem, Task
 from .registry import Installed
@@ -198,6 +198,12 @@ class Changes:
         before, after = change.before, change.after
         for name in change.changed:
             after[name] = values.check(self.store.fields[name], after[name])
+        for name, field in self.store.fields.items():
+            if field.default is not None and after[name] is None:
+                if before is not None and before[name] is not None:
+                    # Most often an empty variable of a script, which must not reset anything.
+                    raise InvalidValue(f"{name} cannot be empty", field=name)
+                after[name] = field.default
         if not after.title.strip():
             raise ValidationError("a task needs a title", problems=[{"field": "title"}])
         if after.status == "completed":

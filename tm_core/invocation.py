@@ -266,7 +266,7 @@ def _option(
     help_text = f"{field.help} ({choices})" if choices and field.help else field.help or choices
     return click.Option(
         [*free, field.name],
-        type=click.UNPROCESSED,
+        type=_type_of(field),
         multiple=multiple,
         default=None,
         help=help_text,
@@ -274,7 +274,14 @@ def _option(
     )
 
 
+def _type_of(field: Field) -> Any:
+    from .completion import TaskIdType
+
+    return TaskIdType() if field.type == "task" else click.UNPROCESSED
+
+
 _METAVARS = {
+    "task": "ID",
     "int": "N",
     "float": "NUMBER",
     "duration": "HOURS",

@@ -212,22 +212,30 @@ class TaskManager:
         stored, options = self._split("add", given)
         with self.transaction():
             after = self._blank() | {"title": title} | stored
-            after["priority"] = after["priority"] or "medium"
             while self.store.get(after["id"]) is not None:
                 after["id"] = new_task_id()
-            change = Change("add", self.actor, None, Task(after), options=options)
+            change = Change(
+                "add", self.actor, None, Task(after), options=options, defaults=self._defaults()
+            )
             return self._changes.apply(change)
+
+    def _defaults(self) -> dict[str, Any]:
+        fields = self.store.fields.values()
+        return {field.name: field.default for field in fields if field.default is not None}
 
     def _blank(self) -> dict[str, Any]:
         now = self._changes.now
-        return {name: field.default for name, field in self.store.fields.items()} | {
-            "id": new_task_id(),
-            "status": "pending",
-            "created_by": self.actor,
-            "created_at": now,
-            "updated_at": now,
-            "version": 1,
-        }
+        return (
+            dict.fromkeys(self.store.fields)
+            | self._defaults()
+            | {
+                "id": new_task_id(),
+                "created_by": self.actor,
+                "created_at": now,
+                "updated_at": now,
+                "version": 1,
+            }
+        )
 
     def update(
         self, task_id: str, *, if_version: int | None = None, force: bool = False, **fields: Any
@@ -468,7 +476,15 @@ class TaskManager:
             after = Task(self._blank() | given)
             if "updated_at" not in given:
                 after["updated_at"] = after["created_at"]
-            change = Change("import", self.actor, None, after, options=options, details=details)
+            change = Change(
+                "import",
+                self.actor,
+                None,
+                after,
+                options=options,
+                details=details,
+                defaults=self._defaults(),
+            )
             task = self._changes.apply(change)
             for event in events:
                 self.store.append(
@@ -549,7 +565,9 @@ class TaskManager:
                 if value is None:
                     continue
                 raise self._unknown(verb, name)
-            if field.stored:
+            if field.type == "task" and value:
+                stored[name] = self.store.resolve(values.check(field, value))
+            elif field.stored:
                 stored[name] = values.check(field, value)
             elif value is not None:
                 options[name] = values.check(field, value)

@@ -15,7 +15,10 @@ PRIORITIES = ("low", "medium", "high", "critical")
 STATUSES = ("pending", "in_progress", "blocked", "completed", "cancelled", "deleted")
 OPEN = ("pending", "in_progress", "blocked")
 """Statuses in which work is still to be done."""
-FIELD_TYPES = ("str", "int", "float", "bool", "datetime", "duration", "enum", "json", "list")
+FIELD_TYPES = (
+    *("str", "int", "float", "bool", "datetime", "duration", "enum", "json", "list"),
+    "task",
+)
 
 
 class Field(NamedTuple):
@@ -27,7 +30,8 @@ class Field(NamedTuple):
     name: str
     """Column, JSON key and Python name: `estimated_hours`. The option is `--estimated-hours`."""
     type: str
-    """One of `FIELD_TYPES`. A datetime is UTC, a duration is in hours, a list holds strings."""
+    """One of `FIELD_TYPES`. A datetime is UTC, a duration is in hours, a list holds strings, and a
+    task is the id of one: any unambiguous beginning of it is accepted."""
     on: tuple[str, ...] = ("add", "update")
     """The commands that take it; on `list` it selects the tasks that have the value."""
     help: str = ""
@@ -47,6 +51,9 @@ class Field(NamedTuple):
     stored: bool = True
     """False: no column. The plugin finds the value in `Change.options` and keeps it itself."""
     default: Any = None
+    """What every task has unless it is told otherwise, those from before the field included. A
+    field with a default cannot be cleared. With `choices_setting`, where the setting lacks it, the
+    first choice stands in for it."""
 
 
 TASK_FIELDS = (
@@ -59,7 +66,14 @@ TASK_FIELDS = (
         options=("-d", "--description"),
         max_length=1_000_000,
     ),
-    Field("status", "enum", on=("update",), help="Where it stands", choices=STATUSES),
+    Field(
+        "status",
+        "enum",
+        on=("update",),
+        help="Where it stands",
+        choices=STATUSES,
+        default="pending",
+    ),
     Field(
         "priority",
         "enum",
@@ -266,6 +280,7 @@ class Change:
         "after",
         "before",
         "data",
+        "defaults",
         "details",
         "evidence",
         "forced",
@@ -283,6 +298,7 @@ class Change:
         options: Mapping[str, Any] | None = None,
         details: Mapping[str, Any] | None = None,
         evidence: Mapping[str, Any] | None = None,
+        defaults: Mapping[str, Any] | None = None,
     ) -> None:
         self.action = action
         """`add`, `update`, `complete`, `delete`, `import` or `undo`."""
@@ -297,6 +313,8 @@ class Change:
         """When importing: parts as `task_details` gave them, by name."""
         self.evidence: dict[str, Any] = dict(evidence or {})
         """Names that the `evidence` hooks measured."""
+        self.defaults: dict[str, Any] = dict(defaults or {})
+        """Of a new task: the values that its fields have when nobody gives any."""
         self.forced: list[str] = []
         """Messages of the problems that `--force` overrode."""
         self.data: dict[str, Any] = {}
@@ -314,8 +332,12 @@ class Change:
 
     @property
     def touched(self) -> set[str]:
-        """`changed`, and the options and details that were given: what `Hook.when` looks at."""
-        return self.changed | self.options.keys() | self.details.keys()
+        """What `Hook.when` looks at: `changed`, and the options and details that were given.
+
+        A new task's defaults do not count, so that a bare `tm add` wakes nobody.
+        """
+        usual = {name for name, value in self.defaults.items() if self.after.get(name) == value}
+        return (self.changed - usual) | self.options.keys() | self.details.keys()
 
     @property
     def completes(self) -> bool:

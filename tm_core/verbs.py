@@ -80,7 +80,7 @@ def update(
     **fields: Any,
 ) -> Task:
     """Change fields of a task; an empty value clears one."""
-    fields = {name: None if value == "" else value for name, value in fields.items()}
+    fields = {name: None if value in ("", [""]) else value for name, value in fields.items()}
     changed: Task = ctx.tasks.update(task, if_version=if_version, force=force, **fields)
     return changed
 
