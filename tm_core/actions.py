@@ -98,9 +98,10 @@ class Signature(NamedTuple):
             else:
                 positional.append(value)
         for name, value in extra.items():
-            checked = values.check(fields[name], value)
-            is_task = fields[name].type == "task" and checked
-            named[name] = resolve(checked) if is_task else checked
+            # An empty text stands for no value, whatever the type; what that means, the verb knows.
+            empty = value in ("", [""]) and fields[name].type != "str"
+            checked = None if empty else values.check(fields[name], value)
+            named[name] = resolve(checked) if checked and fields[name].type == "task" else checked
         return positional, named
 
     def given(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
