@@ -270,7 +270,7 @@ def _option(
         multiple=multiple,
         default=None,
         help=help_text,
-        metavar=_METAVARS.get(field.type, field.name.upper()),
+        metavar=_METAVARS.get(field.type, flags[-1].lstrip("-").replace("-", "_").upper()),
     )
 
 
