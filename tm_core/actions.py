@@ -98,9 +98,8 @@ class Signature(NamedTuple):
             else:
                 positional.append(value)
         for name, value in extra.items():
-            # An empty text stands for no value, whatever the type; what that means, the verb knows.
-            empty = value in ("", [""]) and fields[name].type != "str"
-            checked = None if empty else values.check(fields[name], value)
+            # Empty is no value of most types, but a word to clear a field where the action allows.
+            checked = value if value in ("", [""]) else values.check(fields[name], value)
             named[name] = resolve(checked) if checked and fields[name].type == "task" else checked
         return positional, named
 

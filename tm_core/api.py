@@ -1,6 +1,7 @@
 """The only door for plugins: a plugin imports this module and itself, and nothing else of ours."""
 
 from .actions import Param, TaskId
+from .config_yaml import parse_any as load_yaml
 from .context import (
     Backend,
     ConfigProvider,
@@ -44,7 +45,7 @@ from .model import (
     Task,
 )
 from .output import Output
-from .values import check, visible
+from .values import check, check_records, visible
 from .when import format_local, format_relative, instant_now, parse_duration, parse_instant
 
 __all__ = [
@@ -87,10 +88,12 @@ __all__ = [
     "ValidationError",
     "Validator",
     "check",
+    "check_records",
     "format_local",
     "format_relative",
     "hookimpl",
     "instant_now",
+    "load_yaml",
     "names",
     "parse",
     "parse_duration",

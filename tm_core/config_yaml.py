@@ -1,24 +1,24 @@
 """The subset of YAML that a configuration may use, read into plain JSON values.
 
-Imported only when a file changed since it was last read, because PyYAML costs a quarter of a
-start-up. Strict where YAML surprises: no aliases (they let a small file swell to gigabytes), no
-duplicate keys, no tags; keys are always text, and so are dates and `12:30`.
+PyYAML costs a quarter of a start-up, so it is imported when there is something to read. Strict
+where YAML surprises: no aliases (they let a small file swell to gigabytes), no duplicate keys, no
+tags; keys are always text, and so are dates and `12:30`.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from typing import Any
-
-import yaml
+from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigError
+
+if TYPE_CHECKING:
+    import yaml
 
 MAX_DEPTH = 50
 _TAG = "tag:yaml.org,2002:"
 _EXPONENT = re.compile(r"-?[0-9]+(\.[0-9]+)?[eE][+-]?[0-9]+")
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def parse_yaml(text: str, origin: str) -> dict[str, Any]:
@@ -40,16 +40,24 @@ def parse_yaml(text: str, origin: str) -> dict[str, Any]:
 
 def parse_any(text: str, origin: str) -> Any:
     """Like `parse_yaml`, for a text that may hold any value."""
-    node = compose(text, origin, _Loader)
+    import yaml
+
+    node = compose(text, origin, fast=True)
     return None if node is None else _plain(node, yaml.constructor.SafeConstructor(), origin)
 
 
-def compose(text: str, origin: str, loader: Any = yaml.SafeLoader) -> yaml.Node | None:
-    """The tree of nodes with their places in `text`, known to hold no alias and little depth."""
+def compose(text: str, origin: str, *, fast: bool = False) -> yaml.Node | None:
+    """The tree of nodes with their places in `text`, known to hold no alias and little depth.
+
+    The C parser, where there is one, is fast, and gives places in bytes rather than characters.
+    """
+    import yaml
+
+    c_loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         depth = 0
         # The events come first: the C composer recurses without limit and would crash the process.
-        for event in yaml.parse(text, Loader=_Loader):
+        for event in yaml.parse(text, Loader=c_loader):
             if isinstance(event, yaml.AliasEvent):
                 raise _refused(origin, event.start_mark, "aliases (*name) are not allowed")
             if isinstance(event, yaml.CollectionStartEvent):
@@ -58,7 +66,7 @@ def compose(text: str, origin: str, loader: Any = yaml.SafeLoader) -> yaml.Node 
                     raise _refused(origin, event.start_mark, "nested too deeply")
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
-        node: yaml.Node | None = yaml.compose(text, Loader=loader)
+        node: yaml.Node | None = yaml.compose(text, Loader=c_loader if fast else yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         raise _refused(
             origin, error.problem_mark or error.context_mark, f"not YAML: {error.problem}"
@@ -72,6 +80,8 @@ def compose(text: str, origin: str, loader: Any = yaml.SafeLoader) -> yaml.Node 
 
 
 def _plain(node: yaml.Node, constructor: yaml.constructor.SafeConstructor, origin: str) -> Any:
+    import yaml
+
     tag = node.tag.removeprefix(_TAG)
     if isinstance(node, yaml.MappingNode) and tag == "map":
         values: dict[str, Any] = {}

@@ -17,15 +17,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from tm_core.errors import ExpressionError, InvalidValue
-from tm_core.model import Field
-from tm_core.syntax import FUNCTIONS as FUNCTIONS
-from tm_core.syntax import dotted_name as dotted_name
-from tm_core.syntax import names as names
-from tm_core.syntax import parse as parse
-from tm_core.text import nearest, quote
-from tm_core.values import check
-from tm_core.when import parse_instant
+from .errors import ExpressionError, InvalidValue
+from .model import Field
+from .syntax import FUNCTIONS as FUNCTIONS
+from .syntax import dotted_name as dotted_name
+from .syntax import names as names
+from .syntax import parse as parse
+from .text import nearest, quote
+from .values import check
+from .when import parse_instant
 
 if TYPE_CHECKING:
     import ast

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from . import expressions, migrate, undo, values
+from . import migrate, values
 from .actions import Signature, signature_of
 from .changes import AlreadyDone, Changes
 from .context import Database
@@ -215,7 +215,13 @@ class TaskManager:
             while self.store.get(after["id"]) is not None:
                 after["id"] = new_task_id()
             change = Change(
-                "add", self.actor, None, Task(after), options=options, defaults=self._defaults()
+                "add",
+                self.actor,
+                None,
+                Task(after),
+                options=options,
+                given=stored,
+                defaults=self._defaults(),
             )
             return self._changes.apply(change)
 
@@ -254,7 +260,9 @@ class TaskManager:
             ValidationError: A value or a rule refuses it; nothing was written.
         """
         if fields.get("status") == "completed":
-            return self.complete(task_id, if_version=if_version, force=force, **fields)
+            return self._change(
+                "complete", task_id, fields, if_version=if_version, force=force, also="update"
+            )
         return self._change("update", task_id, fields, if_version=if_version, force=force)
 
     def complete(
@@ -303,10 +311,12 @@ class TaskManager:
         *,
         if_version: int | None = None,
         force: bool = False,
+        also: str = "",
     ) -> Task:
-        stored, options = self._split(verb, fields)
+        """Take a change through; `also` is a further verb whose fields may be given."""
+        stored, options = self._split(verb, fields, also)
         evidence: dict[str, Any] = {}
-        if stored.get("status") == "completed":
+        if stored.get("status") == "completed" and not self._changes.active:
             task = self.get(task_id, details=False)
             evidence = self.gather_evidence(task, touched={*stored, *options}, options=options)
         with self.options(force=force), self.transaction():
@@ -322,7 +332,15 @@ class TaskManager:
                     f"tm update {before.id} --status pending reopens it",
                 )
             after = Task({**before, **stored})
-            change = Change(verb, self.actor, before, after, options=options, evidence=evidence)
+            change = Change(
+                verb,
+                self.actor,
+                before,
+                after,
+                options=options,
+                evidence=evidence,
+                given=stored,
+            )
             return self._changes.apply(change)
 
     def get(self, task_id: str, *, details: bool = True) -> Task:
@@ -381,10 +399,11 @@ class TaskManager:
     ) -> Iterator[Task]:
         """As `find`, one at a time and in bounded memory, without details."""
         condition, parameters = self.condition(where, status=status)
-        columns = self.store.columns
         order = "task.created_at DESC, task.id"
         if sort:
-            order = f"{expressions.compile_sort(sort, columns)}, task.id"
+            from .expressions import compile_sort
+
+            order = f"{compile_sort(sort, self.store.columns)}, task.id"
         return self.store.select(condition, parameters, order, limit, offset)
 
     def count(self, where: str = "", *, status: str | Sequence[str] = ()) -> int:
@@ -404,9 +423,9 @@ class TaskManager:
         else:
             condition, parameters = "task.status <> 'deleted'", []
         if where:
-            text, more = expressions.compile_filter(
-                where, self.store.columns, self.database.dialect
-            )
+            from .expressions import compile_filter
+
+            text, more = compile_filter(where, self.store.columns, self.database.dialect)
             condition += f" AND {text}"
             parameters += more
         return condition, parameters
@@ -453,7 +472,9 @@ class TaskManager:
             NotFound: There is nothing to undo.
             Conflict: What it wrote was changed afterwards.
         """
-        return undo.undo(self._changes, seq)
+        from .undo import undo
+
+        return undo(self._changes, seq)
 
     def restore(self, record: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) -> Task:
         """Bring in a task as an export holds it: with its id, its times and its details.
@@ -483,6 +504,7 @@ class TaskManager:
                 after,
                 options=options,
                 details=details,
+                given=given,
                 defaults=self._defaults(),
             )
             task = self._changes.apply(change)
@@ -552,9 +574,11 @@ class TaskManager:
         """Hand out events that wait for their handlers, for instance after a failure."""
         self._outbox.deliver()
 
-    def _split(self, verb: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _split(
+        self, verb: str, given: Mapping[str, Any], also: str = ""
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Check what was given for a verb; gives values for columns, and options for plugins."""
-        known = self.host.fields_on(verb)
+        known = self.host.fields_on(verb) | self.host.fields_on(also)
         stored: dict[str, Any] = {}
         options: dict[str, Any] = {}
         for name, value in given.items():
@@ -565,12 +589,13 @@ class TaskManager:
                 if value is None:
                     continue
                 raise self._unknown(verb, name)
-            if field.type == "task" and value:
-                stored[name] = self.store.resolve(values.check(field, value))
-            elif field.stored:
-                stored[name] = values.check(field, value)
-            elif value is not None:
-                options[name] = values.check(field, value)
+            checked = values.check(field, value)
+            if field.type == "task" and checked is not None:
+                checked = self.store.resolve(checked)
+            if field.stored:
+                stored[name] = checked
+            elif checked is not None:
+                options[name] = checked
         return stored, options
 
     def _unknown(self, verb: str, name: str) -> TmError:

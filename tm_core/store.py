@@ -6,13 +6,16 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import expressions, values
+from . import values
 from .context import Database, Row
 from .db import encode
 from .errors import Conflict, NotFound
 from .model import Event, Field, Task
+
+if TYPE_CHECKING:
+    from .expressions import Column
 
 _BATCH = 500
 
@@ -40,12 +43,11 @@ class Store:
         self._columns = ", ".join(f"task.{_quoted(name)}" for name in self.fields)
 
     @property
-    def columns(self) -> dict[str, expressions.Column]:
+    def columns(self) -> dict[str, Column]:
         """The names that filters may use."""
-        return {
-            name: expressions.Column(f"task.{_quoted(name)}", field)
-            for name, field in self.fields.items()
-        }
+        from .expressions import Column
+
+        return {name: Column(f"task.{_quoted(name)}", field) for name, field in self.fields.items()}
 
     def _task(self, row: Row) -> Task:
         return Task({n: values.from_column(f, row[n]) for n, f in self.fields.items()})

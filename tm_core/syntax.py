@@ -11,8 +11,8 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tm_core.errors import ExpressionError
-from tm_core.text import nearest, quote
+from .errors import ExpressionError
+from .text import nearest, quote
 
 if TYPE_CHECKING:
     import ast

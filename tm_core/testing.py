@@ -118,7 +118,10 @@ def run_readme(path: Path, cli: Cli) -> None:
                 variables[captured[1]], said = result.out.strip(), result.err
             else:
                 said = cli.transcript(*words[1:])
-            pattern = re.escape(_same(expected)).replace(r"\.\.\.\n", r"(?:.*\n)*?")
+            pattern = "".join(
+                r"(?:.*\n)*?" if part == "..." else re.escape(part + "\n")
+                for part in _same(expected).splitlines()
+            )
             assert re.fullmatch(pattern, _same(said)), (
                 f"$ {line}\n{said}--- {path.name}:\n{expected}"
             )

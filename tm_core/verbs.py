@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
 from .actions import Param, TaskId
@@ -51,7 +52,7 @@ def list_tasks(
     limit = int(ctx.setting("list.limit")) if limit is None else limit
     conditions = [f"({where})"] if where else []
     for name, value in fields.items():
-        if value in (None, ""):
+        if value in ("", [""]):
             conditions.append(f"{name} is None")
             continue
         items = value if isinstance(value, list) else [value]
@@ -84,9 +85,13 @@ def update(
     **fields: Any,
 ) -> Task:
     """Change fields of a task; an empty value clears one."""
-    fields = {name: None if value == "" else value for name, value in fields.items()}
+    fields = _emptied(fields)
     changed: Task = ctx.tasks.update(task, if_version=if_version, force=force, **fields)
     return changed
+
+
+def _emptied(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: None if value in ("", [""]) else value for name, value in fields.items()}
 
 
 def complete(
@@ -97,7 +102,8 @@ def complete(
     force: Annotated[bool, Param("Complete it although a check refuses")] = False,
     **fields: Any,
 ) -> Task:
-    """Complete a task, and release what waited for it."""
+    """Complete a task, and release what waited for it; an empty value clears a field."""
+    fields = _emptied(fields)
     completed: Task = ctx.tasks.complete(task, if_version=if_version, force=force, **fields)
     return completed
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta
 
-from tm_core.errors import InvalidValue
-from tm_core.text import quote, visible
+from .errors import InvalidValue
+from .text import quote, visible
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST = 100

@@ -25,9 +25,11 @@ plugin = Plugin(
         ),
     ),
     hooks={
-        "task_draft": Hook("tm_types_and_parents.hooks", when=("status",)),
-        "task_validate": Hook("tm_types_and_parents.hooks", when=("parent", "status")),
-        "task_write": Hook("tm_types_and_parents.hooks", when=("status",)),
+        "task_draft": Hook("tm_types_and_parents.hooks", when=("task.restored",)),
+        "task_validate": Hook(
+            "tm_types_and_parents.hooks", when=("parent", "task.completed", "task.deleted")
+        ),
+        "task_write": Hook("tm_types_and_parents.hooks", when=("task.deleted",)),
         "health_checks": Hook("tm_types_and_parents.health"),
     },
     actions={
