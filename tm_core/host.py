@@ -145,6 +145,16 @@ class Host:
         own = {field.name: field for field in TASK_FIELDS if verb in field.on}
         return own | {name: field for name, (_, field) in self.declared.items() if verb in field.on}
 
+    def option_defaults(self, verb: str) -> dict[str, Any]:
+        """What settings say of the verb's options that are not stored, where they say something."""
+        found: dict[str, Any] = {}
+        for name, (one, field) in self.declared.items():
+            if field.default_setting and verb in field.on and not field.stored:
+                value = self.settings(one.name)[field.default_setting]
+                if value:
+                    found[name] = value
+        return found
+
     def actions(self) -> dict[str, tuple[Installed, Action]]:
         """The enabled plugins' actions by command name."""
         return self._table("actions")

@@ -10,7 +10,7 @@ import click
 
 from .actions import Parameter, Signature, signature_of
 from .changes import AlreadyDone
-from .errors import PluginError, UsageError
+from .errors import PluginError, TmError, UsageError
 from .manager import TaskManager
 from .model import Action, Command, Field
 from .output import Output, standard
@@ -120,7 +120,11 @@ class Invocation:
         return self.workspace.host.owner_of_option(verb, flag)
 
     def perform(self, command: ActionCommand, given: dict[str, Any]) -> None:
-        """Run an action and show its result."""
+        """Run an action and show its result.
+
+        A result may have a `failure`, an error that the command ends with once the result is shown;
+        for other callers, who can look at the result, it is no exception.
+        """
         manager = self.manager
         repeated = False
         dry_run = bool(self.options.get("dry_run"))
@@ -146,6 +150,9 @@ class Invocation:
             self.workspace.host.load(command.plugin, view)(result, self.output)
         elif not view:
             self.output.result(result)
+        failure = getattr(result, "failure", None)
+        if isinstance(failure, TmError):
+            raise failure
 
 
 def of(context: click.Context) -> Invocation:
@@ -272,6 +279,7 @@ def _option(
         default=None,
         help=help_text,
         metavar=_METAVARS.get(field.type, flags[-1].lstrip("-").replace("-", "_").upper()),
+        callback=_from_file if field.type == "json" else None,
     )
 
 
@@ -287,9 +295,21 @@ _METAVARS = {
     "float": "NUMBER",
     "duration": "HOURS",
     "datetime": "WHEN",
-    "json": "JSON",
+    "json": "JSON|@FILE",
     "bool": "YES|NO",
 }
+
+
+def _from_file(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """JSON is long: `@FILE` stands for what is in the file. No JSON begins with `@`."""
+    if not isinstance(value, str) or not value.startswith("@"):
+        return value
+    try:
+        with open(value[1:], encoding="utf-8") as file:
+            return file.read()
+    except (OSError, ValueError) as error:
+        cause = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise UsageError(f"{param.opts[0]} cannot read '{value[1:]}': {cause}") from None
 
 
 def _help_text(summary: str, docstring: str) -> str:

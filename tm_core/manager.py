@@ -172,13 +172,16 @@ class TaskManager:
             action: What the key stands for; using it for something else is a Conflict.
         """
         changes = self._changes
-        saved = (changes.dry_run, changes.force, changes.request)
+        saved = (changes.dry_run, changes.force)
         changes.dry_run, changes.force = dry_run or saved[0], force or saved[1]
-        changes.request = (key, action) if key else None
+        if key:  # without one, that of the action around stands: it ends with a transaction
+            changes.request = (key, action)
         try:
             yield
         finally:
-            changes.dry_run, changes.force, changes.request = saved
+            changes.dry_run, changes.force = saved
+            if key:
+                changes.request = None
 
     def transaction(self) -> AbstractContextManager[None]:
         """Write everything inside together, or nothing."""
@@ -315,6 +318,7 @@ class TaskManager:
     ) -> Task:
         """Take a change through; `also` is a further verb whose fields may be given."""
         stored, options = self._split(verb, fields, also)
+        options = self.host.option_defaults(verb) | options
         evidence: dict[str, Any] = {}
         if stored.get("status") == "completed" and not self._changes.active:
             task = self.get(task_id, details=False)
@@ -387,6 +391,19 @@ class TaskManager:
         if details:
             self.add_details(found)
         return found
+
+    def many(self, ids: Sequence[str], *, details: bool = False) -> list[Task]:
+        """The tasks with these whole ids, in this order, in few queries; unknown ids are left out.
+
+        Args:
+            ids: Whole ids.
+            details: With what plugins tell about each.
+        """
+        found = {task.id: task for task in self.store.many(ids)}
+        tasks = [found[task_id] for task_id in ids if task_id in found]
+        if details:
+            self.add_details(tasks)
+        return tasks
 
     def select(
         self,

@@ -54,6 +54,9 @@ class Field(NamedTuple):
     """What every task has unless it is told otherwise, those from before the field included. A
     field with a default cannot be cleared. With `choices_setting`, where the setting lacks it, the
     first choice stands in for it."""
+    default_setting: str = ""
+    """For a field that is not stored: a setting of the same plugin, whose value counts when the
+    option is not given, unless it is empty or false."""
 
 
 TASK_FIELDS = (
@@ -300,8 +303,8 @@ class Change:
         options: Mapping[str, Any] | None = None,
         details: Mapping[str, Any] | None = None,
         evidence: Mapping[str, Any] | None = None,
-        defaults: Mapping[str, Any] | None = None,
         given: Iterable[str] = (),
+        defaults: Mapping[str, Any] | None = None,
     ) -> None:
         self.action = action
         """`add`, `update`, `complete`, `delete`, `import` or `undo`."""

@@ -52,7 +52,7 @@ def list_tasks(
     limit = int(ctx.setting("list.limit")) if limit is None else limit
     conditions = [f"({where})"] if where else []
     for name, value in fields.items():
-        if value in ("", [""]):
+        if value == "":
             conditions.append(f"{name} is None")
             continue
         items = value if isinstance(value, list) else [value]
@@ -91,7 +91,7 @@ def update(
 
 
 def _emptied(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: None if value in ("", [""]) else value for name, value in fields.items()}
+    return {name: None if value == "" else value for name, value in fields.items()}
 
 
 def complete(

@@ -14,7 +14,7 @@ plugin = Plugin(
             stored=False,
         ),
     ),
-    hooks={"evidence": Hook("tm_evidence.hooks", when=("evidence", "validate"))},
+    hooks={"evidence": Hook("tm_evidence.hooks", when=("evidence", "validate", "measurements"))},
     config={
         "files": Setting("list", [], "Reports to read besides those given: globs, or NAME=GLOB"),
         "git": Setting(
