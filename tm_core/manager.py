@@ -643,10 +643,13 @@ class TaskManager:
                 if value is None:
                     continue
                 raise self._unknown(verb, name)
+            checked = values.check(field, value)
+            if field.type == "task" and checked is not None:
+                checked = self.store.resolve(checked)
             if field.stored:
-                stored[name] = values.check(field, value)
-            elif value is not None:
-                options[name] = values.check(field, value)
+                stored[name] = checked
+            elif checked is not None:
+                options[name] = checked
         return stored, options
 
     def _unknown(self, verb: str, name: str) -> TmError:
