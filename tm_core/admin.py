@@ -2,43 +2,75 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
+from . import config_edit, values
 from .config import user_config_path
-from .errors import NoStore, TmError, UsageError
+from .errors import BlankStore, ConfigError, InvalidValue, NoStore, TmError, UsageError
 from .invocation import Invocation, of
+from .model import Field, Setting
 from .settings import parse_value
-from .text import nearest
-from .workspace import FOLDER
+from .text import nearest, quote, visible
+from .workspace import FILE, FOLDER
 
 
 def _run() -> Invocation:
     return of(click.get_current_context())
 
 
+def _take_dry_run(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        run = of(ctx)
+        run.options["dry_run"] = run.output.dry_run = True
+
+
+_dry_run = click.option(
+    "--dry-run",
+    is_flag=True,
+    expose_value=False,
+    callback=_take_dry_run,
+    help="Check all, write nothing",
+)
+
+
 @click.command(help="Make a task store in this folder, or say that there is one.")
+@_dry_run
 def init() -> None:
     """Make the store; nothing else ever does."""
     run = _run()
-    wanted = run.options.get("store") or run.workspace.environ.get("TM_DB_PATH") or ""
-    if "://" not in wanted:
-        path = os.path.abspath(wanted or os.path.join(run.options.get("directory") or ".", FOLDER))
-        file = path if path.endswith(".db") else os.path.join(path, "tasks.db")
-        if os.path.exists(file):
-            run.manager  # noqa: B018  # opening it checks it and brings it up to date
-            run.output.say(f"There is a task store at {path} already")
-            return
+    start = os.path.abspath(run.options.get("directory") or ".")
+    wanted = str(run.options.get("store") or run.workspace.environ.get("TM_DB_PATH") or "")
+    path = folder = os.path.join(start, FOLDER)
+    if "://" in wanted:
+        path = wanted
+    elif wanted:
+        path = os.path.abspath(os.path.expanduser(wanted))
         folder = os.path.dirname(path) if path.endswith(".db") else path
-    else:
-        folder = os.path.join(run.options.get("directory") or ".", FOLDER)
-    manager = run.create(folder, wanted)
-    _ignore(folder)
-    run.output.say("Task database initialized")
+    file = path if path.endswith(".db") else os.path.join(path, FILE)
+    created = "://" in wanted or not os.path.exists(file)
+    if not created:
+        run.options["store"] = path  # here, not in a folder above
+        run.forget()
+        try:
+            run.manager  # noqa: B018  # opening it checks it and brings it up to date
+        except BlankStore:  # as an interrupted run leaves it
+            created = True
+    if created and not run.output.dry_run:
+        path = run.create(folder, wanted).database.url
+        _ignore(folder)
+    elif created:
+        path = file
+    run.output.say(
+        "Task database initialized" if created else f"There is a task store at {path} already"
+    )
     if run.output.as_json:
-        run.output.json({"store": manager.database.url})
+        run.output.json({"store": path if created else file, "created": created})
 
 
 def _ignore(folder: str) -> None:
@@ -52,7 +84,7 @@ def _ignore(folder: str) -> None:
 def _feature_file(run: Invocation, user: bool) -> str:
     if user:
         return user_config_path(run.workspace.environ)
-    if not run.workspace.folder:
+    if not os.path.isdir(run.workspace.folder):
         raise NoStore(
             "there is no project here whose configuration could be changed",
             "tm init, or --user for your own",
@@ -69,40 +101,69 @@ def _known(run: Invocation, name: str) -> str:
     return name
 
 
-def _toggle(run: Invocation, name: str, enabled: bool, user: bool) -> None:
-    from . import config_edit  # YAML takes a while: only what writes it pays for it
-
-    config_edit.set_feature(_feature_file(run, user), _known(run, name), enabled)
-    run.output.say(f"Feature '{name}' {'enabled' if enabled else 'disabled'}")
+def _toggle(run: Invocation, names: Sequence[str], enabled: bool, user: bool) -> None:
+    for name in names:
+        _known(run, name)
+    for name in names:
+        config_edit.set_feature(_feature_file(run, user), name, enabled, dry_run=run.output.dry_run)
+        run.output.say(f"Feature '{name}' {'enabled' if enabled else 'disabled'}")
+    if run.output.dry_run:
+        return
+    run.forget()
+    host = run.workspace.host
+    for name in names:
+        if (name in host.enabled) != enabled:
+            state = "off" if enabled else "on"
+            run.output.warn(f"feature '{name}' is still {state}: {host.reasons.get(name)}")
 
 
 def _show(run: Invocation) -> None:
-    host = run.workspace.host
+    host, config = run.workspace.host, run.workspace.config
     features = {
         one.name: one.name in host.enabled for one in host.installed if one.manifest is not None
     }
     if run.output.as_json:
-        layers = [layer._asdict() for layer in run.workspace.config.layers]
+        layers = [layer._asdict() for layer in config.layers]
         run.output.json({"features": features, "layers": layers})
         return
     run.output.data("Current configuration")
     for name, on in features.items():
         state = "enabled" if on else "disabled"
         reason = host.reasons.get(name, "")
-        run.output.data(f"  {name}: {state}" + (f"  ({reason})" if reason else ""))
-    for layer in run.workspace.config.layers:
-        for key, value in _flat(layer.values):
-            run.output.data(f"  {key}: {value}  ({layer.origin or layer.name})")
+        run.output.data(f"  {name}: {state}" + (f"  ({visible(reason)})" if reason else ""))
+    for key in config.all_keys():
+        for _, origin, value in config.explain(key)[-1:]:
+            run.output.data(f"  {key}: {_shown(value)}  ({visible(origin)})")
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for key, value in values.items():
-        if isinstance(value, dict):
-            found += _flat(value, f"{prefix}{key}.")
-        else:
-            found.append((prefix + key, value))
-    return found
+def _shown(value: Any) -> str:
+    """A value as it can be written into a file or given to `tm config set`."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return visible(text)
+
+
+def _setting(run: Invocation, key: str) -> Setting | None:
+    """What is known about a key. Raises UsageError for one that nobody knows or sets."""
+    config = run.workspace.config
+    with contextlib.suppress(ConfigError):  # raised for an unknown key in a known section
+        setting = config.setting(key)
+        if setting is not None or config.get(key) is not None:
+            return setting
+    hint = nearest(key, config.all_keys()) or "tm config lists them"
+    raise UsageError(f"there is no setting {quote(key)}", hint)
+
+
+def _complete_key(ctx: click.Context, _: click.Parameter, begun: str) -> list[str]:
+    return [key for key in of(ctx).workspace.config.all_keys() if key.startswith(begun)]
+
+
+def _complete_feature(ctx: click.Context, _: click.Parameter, begun: str) -> list[str]:
+    names = [one.name for one in of(ctx).workspace.host.installed]
+    return [name for name in names if name.startswith(begun)]
+
+
+_key = click.argument("key", shell_complete=_complete_key)
+_features = click.argument("feature", nargs=-1, required=True, shell_complete=_complete_feature)
 
 
 _user = click.option("--user", is_flag=True, help="In your own configuration, not the project's")
@@ -112,11 +173,16 @@ _user = click.option("--user", is_flag=True, help="In your own configuration, no
     invoke_without_command=True,
     help="Show and change the configuration. Without a command: show it.",
 )
-@click.option("--enable", metavar="FEATURE", help="Turn a feature on")
-@click.option("--disable", metavar="FEATURE", help="Turn a feature off")
+@click.option(
+    "--enable", metavar="FEATURE", help="Turn a feature on", shell_complete=_complete_feature
+)
+@click.option(
+    "--disable", metavar="FEATURE", help="Turn a feature off", shell_complete=_complete_feature
+)
 @click.option("--minimal-mode", is_flag=True, help="Turn all features off")
 @click.option("--show", is_flag=True, help="Show the configuration")
 @click.option("--reset", is_flag=True, help="Set the project's configuration aside")
+@_dry_run
 @click.pass_context
 def config(
     ctx: click.Context,
@@ -129,9 +195,9 @@ def config(
     """Spellings as options serve scripts written for the earlier tool."""
     run = _run()
     if enable:
-        _toggle(run, enable, True, False)
+        _toggle(run, [enable], True, False)
     if disable:
-        _toggle(run, disable, False, False)
+        _toggle(run, [disable], False, False)
     if minimal_mode:
         ctx.invoke(minimal, state="on", user=False)
     if reset:
@@ -148,47 +214,55 @@ def show_config() -> None:
 
 
 @config.command("get", help="Print the value of a key.")
-@click.argument("key")
+@_key
 def get_key(key: str) -> None:
     """One value."""
     run = _run()
+    _setting(run, key)
     value = run.workspace.config.get(key)
-    run.output.result({key: value} if run.output.as_json else value)
+    if run.output.as_json:
+        run.output.json({key: value})
+    else:
+        run.output.data(_shown(value))
 
 
 @config.command("set", help="Set a key, such as list.limit, to a value.")
-@click.argument("key")
+@_key
 @click.argument("value")
 @_user
+@_dry_run
 def set_key(key: str, value: str, user: bool) -> None:
     """One value, checked before it is written."""
     run = _run()
-    setting = run.workspace.config.setting(key)
-    if setting is None:
-        raise UsageError(f"there is no setting '{key}'", "tm config show lists what is set")
-    from . import config_edit
-
-    config_edit.set_value(_feature_file(run, user), key, parse_value(value, setting, key))
+    setting = _setting(run, key)
+    values.check(Field(key, "str"), value)
+    try:
+        parsed = parse_value(value, setting, key)
+    except ConfigError as error:
+        raise InvalidValue(error.message, error.hint, field=key) from None
+    config_edit.set_value(_feature_file(run, user), key, parsed, dry_run=run.output.dry_run)
     run.output.say(f"{key} is set")
 
 
 @config.command("unset", help="Remove a key, so that its default or another layer counts.")
-@click.argument("key")
+@_key
 @_user
+@_dry_run
 def unset_key(key: str, user: bool) -> None:
-    """One value less."""
+    """One value less; also one that nobody knows, since it may have to go."""
     run = _run()
-    from . import config_edit
-
-    config_edit.unset_value(_feature_file(run, user), key)
-    run.output.say(f"{key} is not set here any more")
+    there = config_edit.unset_value(_feature_file(run, user), key, dry_run=run.output.dry_run)
+    if not there:
+        _setting(run, key)
+    run.output.say(f"{key} is not set here" + (" any more" if there else ""))
 
 
 @config.command("explain", help="Show each layer's value of a key, and which one counts.")
-@click.argument("key")
+@_key
 def explain(key: str) -> None:
     """Where a value comes from."""
     run = _run()
+    _setting(run, key)
     layers = run.workspace.config.explain(key)
     if run.output.as_json:
         run.output.json([{"layer": n, "origin": o, "value": v} for n, o, v in layers])
@@ -197,49 +271,47 @@ def explain(key: str) -> None:
         run.output.say(f"{key} is set nowhere")
     for index, (name, origin, value) in enumerate(layers):
         counts = "  <- counts" if index == len(layers) - 1 else ""
-        run.output.data(f"{name}\t{origin}\t{value}{counts}")
+        run.output.data(f"{name}\t{visible(origin)}\t{_shown(value)}{counts}")
 
 
 @config.command("enable", help="Turn features on.")
-@click.argument("feature", nargs=-1, required=True)
+@_features
 @_user
+@_dry_run
 def enable_feature(feature: tuple[str, ...], user: bool) -> None:
     """Its data is where it was."""
-    run = _run()
-    for name in feature:
-        _toggle(run, name, True, user)
+    _toggle(_run(), feature, True, user)
 
 
 @config.command("disable", help="Turn features off; their data stays.")
-@click.argument("feature", nargs=-1, required=True)
+@_features
 @_user
+@_dry_run
 def disable_feature(feature: tuple[str, ...], user: bool) -> None:
     """Commands, options, fields and hooks go; data stays."""
-    run = _run()
-    for name in feature:
-        _toggle(run, name, False, user)
+    _toggle(_run(), feature, False, user)
 
 
 @config.command("minimal-mode", help="Turn all features off, or back to what is configured.")
 @click.argument("state", type=click.Choice(["on", "off"]))
 @_user
+@_dry_run
 def minimal(state: str, user: bool) -> None:
     """The kernel alone."""
     run = _run()
-    from . import config_edit
-
-    config_edit.set_minimal_mode(_feature_file(run, user), state == "on")
+    config_edit.set_minimal_mode(
+        _feature_file(run, user), state == "on", dry_run=run.output.dry_run
+    )
     run.output.say(f"Minimal mode is {state}")
 
 
 @config.command("reset", help="Set the configuration file aside and begin with the defaults.")
 @_user
+@_dry_run
 def reset_config(user: bool) -> None:
     """The old file is kept."""
     run = _run()
-    from . import config_edit
-
-    kept = config_edit.reset(_feature_file(run, user))
+    kept = config_edit.reset(_feature_file(run, user), dry_run=run.output.dry_run)
     run.output.say(f"Configuration reset; the old one is {kept}" if kept else "Nothing to reset")
 
 

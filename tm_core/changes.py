@@ -19,6 +19,7 @@ from .when import instant_now
 _STAMPS = ("updated_at", "version")
 _DEEPEST = 40
 """So many changes may bring each other about; more is a plugin that goes round in circles."""
+_ESSENTIAL = ("title", "status", "created_by", "created_at", "updated_at", "version")
 
 
 class AlreadyDone(Exception):
@@ -266,14 +267,18 @@ class Changes:
         before, after = change.before, change.after
         for name in change.changed:
             after[name] = values.check(self.store.fields[name], after[name])
+            if after[name] is None and name in _ESSENTIAL:
+                raise InvalidValue(f"{name} cannot be empty", field=name)
         for name, field in self.store.fields.items():
             if field.default is not None and after[name] is None:
                 if before is not None and before[name] is not None:
                     # Most often an empty variable of a script, which must not reset anything.
                     raise InvalidValue(f"{name} cannot be empty", field=name)
                 after[name] = field.default
-        if not after.title.strip():
-            raise ValidationError("a task needs a title", problems=[{"field": "title"}])
+        if not any(letter.isprintable() and not letter.isspace() for letter in after.title):
+            raise ValidationError(
+                "a task needs a title", "say what is to be done", problems=[{"field": "title"}]
+            )
         if after.status == "completed":
             if before is None or before.status != "completed":
                 after["completed_at"] = after.get("completed_at") or self.now

@@ -13,10 +13,12 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from . import __version__
 from .errors import FeatureDisabled, TmError, UsageError
 from .invocation import Invocation, of
+from .output import standard, unwritable
 
 _KERNEL_SECTION = "Commands"
 
@@ -63,7 +65,11 @@ class Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name == "help" and not self.prefix:
-            return super().resolve_command(ctx, [*args[1:], "--help"]) if args[1:] else _help(ctx)
+            words = [word for word in args[1:] if not word.startswith("-")]
+            if words in ([], ["help"]):
+                _show_help(ctx)
+            return self.resolve_command(ctx, [*words, "--help"])
+        of(ctx).reached = f"{ctx.command_path} {name}"
         if not name.startswith("-") and self.get_command(ctx, name) is None:
             owner = of(ctx).workspace.host.owner_of(self.prefix + name)
             if owner:
@@ -115,7 +121,7 @@ class SubGroup(Group):
         return super().parse_args(ctx, args)
 
 
-def _help(ctx: click.Context) -> NoReturn:
+def _show_help(ctx: click.Context) -> NoReturn:
     click.echo(ctx.get_help(), color=ctx.color)
     ctx.exit()
 
@@ -143,6 +149,7 @@ def group() -> Group:
             multiple=True,
             help="Turn a feature on, or off with no:NAME",
             metavar="NAME",
+            shell_complete=_complete_feature,
         ),
         click.Option(["--safe"], is_flag=True, help="The kernel only, no plugins"),
         click.Option(["--color"], type=click.Choice(["auto", "always", "never"])),
@@ -157,6 +164,8 @@ def group() -> Group:
             help="Show the version",
         ),
     ]
+    for option in options:
+        option.is_eager = True  # as --help is, which must know what stands before it
     return Group(
         name="tm",
         params=options,
@@ -166,6 +175,12 @@ def group() -> Group:
     )
 
 
+def _complete_feature(ctx: click.Context, _: click.Parameter, begun: str) -> list[str]:
+    names = [one.name for one in of(ctx).workspace.host.installed]
+    offered = [prefix + name for prefix in ("", "no:") for name in names]
+    return [each for each in offered if each.startswith(begun)]
+
+
 def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
         click.echo(f"tm {__version__}")
@@ -173,32 +188,20 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and give its exit code. Never raises, unless `--debug` is given."""
+    """Run one command and give its exit code. Never raises."""
     arguments = list(arguments)
-    invocation = Invocation("--json" in arguments)
-    debug = "--debug" in arguments
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    invocation = Invocation("--json" in arguments[:end])
+    if os.environ.get("_TM_COMPLETE"):
+        # In the middle of a line that somebody types, no sentence is welcome.
+        invocation.output.silence()
     try:
-        code = group().main(
-            arguments,
-            prog_name="tm",
-            standalone_mode=False,
-            obj=invocation,
-            windows_expand_args=False,
-        )
-        return code if isinstance(code, int) else 0
-    except TmError as error:
-        if debug:
-            raise
-        invocation.output.error(error)
-        return error.exit_code
-    except click.UsageError as error:
-        usage = _usage(error, invocation)
-        invocation.output.error(usage)
-        return usage.exit_code
-    except click.ClickException as error:
-        invocation.output.error(TmError(error.format_message()))
-        return 1
-    except (KeyboardInterrupt, click.Abort):
+        return _invoke(arguments, invocation)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except SystemExit as leaving:  # from a plugin's plain command
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except (KeyboardInterrupt, EOFError, click.Abort):
         invocation.output.say("")
         return 130
     except BrokenPipeError:
@@ -206,29 +209,54 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        if debug:
-            raise
-        text = " ".join(str(error).split())
-        invocation.output.error(
-            TmError(f"unexpected {type(error).__name__}: {text}", "--debug shows where; tm doctor")
-        )
-        return 1
+        if "--debug" in arguments[:end]:
+            import traceback
+
+            traceback.print_exc()
+        if isinstance(error, NoArgsIsHelpError) and not invocation.output.as_json:
+            click.echo(error.format_message())
+            return 0
+        explained = _explained(error, invocation)
+        invocation.output.error(explained)
+        return explained.exit_code
     finally:
         invocation.close()
 
 
+def _invoke(arguments: list[str], invocation: Invocation) -> int:
+    # Click's own `main` would turn a broken pipe into exit code 1.
+    command = group()
+    wanted = os.environ.get("_TM_COMPLETE")
+    if wanted:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(command, {"obj": invocation}, "tm", "_TM_COMPLETE", wanted)
+    with command.make_context("tm", arguments, obj=invocation) as context:
+        code = command.invoke(context)
+    return code if isinstance(code, int) else 0
+
+
+def _explained(error: Exception, invocation: Invocation) -> TmError:
+    """What went wrong, as one line for a person."""
+    try:
+        if isinstance(error, TmError):
+            return error
+        if isinstance(error, click.UsageError):
+            return _usage(error, invocation)
+    except TmError as worse:  # the configuration, which is needed to explain it, is broken
+        return worse
+    if isinstance(error, click.ClickException):
+        return TmError(error.format_message())
+    text = " ".join(str(error).split())
+    return TmError(f"unexpected {type(error).__name__}: {text}", "--debug shows where; tm doctor")
+
+
 def _usage(error: click.UsageError, invocation: Invocation) -> TmError:
-    command = error.ctx.command_path if error.ctx is not None else "tm"
+    command = error.ctx.command_path if error.ctx is not None else invocation.reached
+    if isinstance(error, NoArgsIsHelpError):
+        return UsageError(f"'{command}' needs a command", f"{command} --help")
     if isinstance(error, click.NoSuchOption):
-        verb = command.removeprefix("tm").strip()
-        owner = invocation.owner_of_option(verb, error.option_name)
-        if owner:
-            return FeatureDisabled(owner)
-        known = [flag for p in error.ctx.command.params for flag in p.opts] if error.ctx else []
-        hint = suggestion(error.option_name, known)
-        return UsageError(
-            f"'{command}' has no option {error.option_name}", hint or f"{command} --help"
-        )
+        return _no_such_option(error, command, invocation)
     if isinstance(error, click.MissingParameter) and error.param is not None:
         label = error.param.make_metavar(error.ctx) if error.ctx is not None else error.param.name
         return UsageError(f"'{command}' needs {label}", f"{command} --help")
@@ -236,16 +264,41 @@ def _usage(error: click.UsageError, invocation: Invocation) -> TmError:
     return UsageError(message[:1].lower() + message[1:].rstrip("."), f"{command} --help")
 
 
+def _no_such_option(error: click.NoSuchOption, command: str, invocation: Invocation) -> TmError:
+    flag = error.option_name
+    verb = command.removeprefix("tm").strip()
+    owner = invocation.owner_of_option(verb, flag)
+    if owner:
+        return FeatureDisabled(owner)
+    message = f"'{command}' has no option {flag}"
+    if error.ctx is not None:
+        root = error.ctx.find_root().command
+        if root is not error.ctx.command and any(flag in each.opts for each in root.params):
+            return UsageError(message, f"it stands before the command: tm {flag} ... {verb}")
+        known = [each for parameter in error.ctx.command.params for each in parameter.opts]
+        near = suggestion(flag, known)
+        if near:
+            return UsageError(message, near)
+    if not flag.startswith("--"):
+        return UsageError(message, f"{command} --help; text that begins with a dash goes after --")
+    return UsageError(message, f"{command} --help")
+
+
 def main() -> NoReturn:
     """The console script. Leaves without the interpreter's clean-up: all is committed by then."""
+    # A stream that the caller has closed is None; and its number must not go to another file.
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    code = run(sys.argv[1:])
     try:
-        code = run(sys.argv[1:])
-    finally:
-        _flush()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass
+    except OSError as error:
+        code = code or 1
+        standard(as_json=False).error(unwritable(error))
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
     os._exit(code)
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(BrokenPipeError, ValueError):
-            stream.flush()

@@ -130,7 +130,7 @@ class Config:
 
         `command_line` holds `KEY=VALUE` items, `plugin_flags` holds `NAME` and `no:NAME`. `safe`
         leaves on only the features that `plugin_flags` name, and ignores unknown keys and files
-        that cannot be read (`check` warns of them), so that it is always a way out. Raises
+        that cannot be used (`check` warns of them), so that it is always a way out. Raises
         ConfigError for an unreadable file and UsageError for a malformed item.
         """
         paths = [("user", user_config_path(environ))]
@@ -140,7 +140,10 @@ class Config:
         unread: list[str] = []
         for name, path in paths:
             try:
-                layers.append(Layer(name, path, read_config(path, cache_folder)))
+                layer = Layer(name, path, read_config(path, cache_folder))
+                if safe:
+                    cls([layer], KERNEL_SETTINGS, {}, safe).check(())
+                layers.append(layer)
             except ConfigError as error:
                 if not safe:
                     raise
@@ -211,6 +214,15 @@ class Config:
             config._check_section(layer, name, plugin_manifest.config)
         return {key: config.get(f"{name}.{key}") for key in plugin_manifest.config}
 
+    def all_keys(self) -> list[str]:
+        """All keys that are known or set, dotted, those with a default first."""
+        found: dict[str, None] = dict.fromkeys(self._settings)
+        for layer in self.layers:
+            for name, value in layer.values.items():
+                inner = isinstance(value, dict) and name not in self._settings
+                found |= dict.fromkeys([f"{name}.{key}" for key in value] if inner else [name])
+        return list(found)
+
     def explain(self, key: str) -> list[tuple[str, str, Any]]:
         """(layer, origin, value) of each layer that sets the key; the last one is in force.
 
@@ -247,9 +259,11 @@ class Config:
             for name, value in layer.values.items():
                 if name in KERNEL_SETTINGS:
                     layer.value(name, KERNEL_SETTINGS[name])
+                elif self._safe and name not in RESERVED_NAMES:
+                    continue
                 elif name in known and name != "features":
                     config._check_section(layer, name, known[name])
-                elif is_legacy(name) or name in broken or self._safe:
+                elif is_legacy(name) or name in broken:
                     continue
                 elif value is None or isinstance(value, dict):
                     warnings.append(
@@ -259,7 +273,7 @@ class Config:
                 else:
                     raise ConfigError(
                         f"{layer.origin}: unknown key {shown(name)}{nearest(name, known)}",
-                        _LIST_HINT,
+                        "correct it there; tm --safe config show lists what there is",
                     )
         return warnings + [
             f"feature {name!r} is configured, but not installed{nearest(name, known)}"

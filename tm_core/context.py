@@ -251,6 +251,9 @@ class Database(Protocol):
     def snapshot(self) -> AbstractContextManager[None]:
         """Reads inside see one state of the store."""
 
+    def is_blank(self) -> bool:
+        """Whether there are no tables at all."""
+
     def columns(self, table: str) -> set[str]:
         """The names of a table's columns; empty where there is no such table."""
 

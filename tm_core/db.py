@@ -70,21 +70,26 @@ class SQLite:
         self._savepoints = 0
         try:
             self._connection = self._connect(path, create)
+        except sqlite3.Error as error:
+            raise self._explain(error) from error
+        try:
             self._run(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._run("PRAGMA foreign_keys = ON")
             if create:
                 self._run("PRAGMA journal_mode = WAL")
-        except sqlite3.Error as error:
-            raise self._explain(error) from error
+        except DatabaseError:
+            self._connection.close()
+            raise
 
     def _connect(self, path: str, create: bool) -> sqlite3.Connection:
         mode = "rwc" if create else "rw"
-        writable = os.access(path, os.W_OK) or create
-        if not writable:
+        folder = os.path.dirname(os.path.abspath(path))
+        usable = os.access(folder, os.W_OK) or os.path.exists(path + "-shm")
+        if not create and not (usable and os.access(path, os.W_OK)):
             mode = "ro"
-            # Readers of a WAL store need its shared-memory file; where the folder is read-only and
-            # nobody writes, the file can be taken as it is.
-            if not os.access(os.path.dirname(os.path.abspath(path)), os.W_OK):
+            # A reader would make a log and a shared-memory file beside the store, which its owner
+            # could not write. While there is no log, all is in the file, to be taken as it is.
+            if not _size(path + "-wal"):
                 mode = "ro&immutable=1"
         location = os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
         connection = sqlite3.connect(
@@ -200,6 +205,9 @@ class SQLite:
         finally:
             self._run("COMMIT")
 
+    def is_blank(self) -> bool:
+        return not self.query("SELECT 1 AS found FROM sqlite_master LIMIT 1")
+
     def columns(self, table: str) -> set[str]:
         return {row["name"] for row in self.query("SELECT name FROM pragma_table_info(?)", [table])}
 
@@ -311,6 +319,13 @@ else:
         except BlockingIOError:
             return False
         return True
+
+
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0
 
 
 def _row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> Row:

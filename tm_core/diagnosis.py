@@ -32,7 +32,8 @@ def examine(workspace: Workspace, open_store: Callable[[], TaskManager]) -> Iter
 
 
 def _configuration(workspace: Workspace) -> Iterator[Finding]:
-    files = [layer.origin for layer in workspace.config.layers if layer.name in ("user", "project")]
+    layers = workspace.config.layers
+    files = [each.origin for each in layers if each.name in ("user", "project") and each.values]
     yield Finding("ok", "configuration", ", ".join(files) or "defaults only")
 
 
@@ -65,7 +66,8 @@ def _store(manager: TaskManager) -> Iterator[Finding]:
         yield Finding("error", "store", fault, "restore a backup")
     if not faults:
         count = manager.count()
-        yield Finding("ok", "store", f"{manager.database.url}, {count} tasks, structure sound")
+        number = "1 task" if count == 1 else f"{count} tasks"
+        yield Finding("ok", "store", f"{manager.database.url}, {number}, structure sound")
 
 
 def _handlers(manager: TaskManager) -> Iterator[Finding]:

@@ -68,6 +68,12 @@ class BadStatement(DatabaseError):
     code = "bad_statement"
 
 
+class BlankStore(DatabaseError):
+    """A database without any tables, such as an interrupted `tm init` leaves."""
+
+    code = "blank_store"
+
+
 class NewerSchema(DatabaseError):
     """The store was written by a newer version, which this one would damage."""
 

@@ -77,7 +77,7 @@ def check_required(choice: FeatureChoice) -> None:
             what, remedy = f"not installed{nearest(name, choice.reasons)}", "install its plugin"
         raise PluginError(
             f"feature {name!r} is required, but {what}",
-            f"{remedy}, or take it out of plugins.required (tm config explain plugins.required)",
+            f"{remedy}, or take it out of plugins.required; see tm --safe config show",
         )
 
 

@@ -10,11 +10,12 @@ import click
 
 from .actions import Parameter, Signature, signature_of
 from .changes import AlreadyDone
-from .errors import PluginError, TmError, UsageError
+from .errors import DatabaseError, PluginError, TmError, UsageError
 from .manager import TaskManager
 from .model import Action, Command, Field
 from .output import Output, standard
 from .registry import Installed
+from .text import quote
 from .workspace import Workspace
 
 KERNEL = Installed("kernel", None, distribution="task-orchestrator")
@@ -26,6 +27,8 @@ class Invocation:
     def __init__(self, as_json: bool) -> None:
         self.options: dict[str, Any] = {"as_json": as_json}
         self.output: Output = standard(as_json=as_json)
+        self.reached = "tm"
+        """The command on the line that was reached, for messages."""
         self._workspace: Workspace | None = None
         self._manager: TaskManager | None = None
         self._entries: dict[str, tuple[Installed, Action | Command]] | None = None
@@ -51,8 +54,11 @@ class Invocation:
         """The folder, the configuration and the plugins."""
         if self._workspace is None:
             get = self.options.get
+            directory = get("directory") or "."
+            if not os.path.isdir(directory):
+                raise UsageError(f"there is no folder {quote(directory)}", "see what follows -C")
             self._workspace = Workspace(
-                get("directory") or ".",
+                directory,
                 store=get("store") or "",
                 settings=get("settings") or (),
                 plugin_flags=get("plugin_flags") or (),
@@ -77,13 +83,23 @@ class Invocation:
 
     def create(self, folder: str, store: str) -> TaskManager:
         """Make a store, with its folder; `store` is a path or URL, or empty for the usual file."""
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        try:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise DatabaseError(
+                f"the folder {folder} cannot be made: {error.strerror}", "choose another place"
+            ) from error
         self.options["store"] = store or folder
-        self._workspace = None
+        self.forget()
         self._manager = TaskManager(
             self.workspace, actor=self.options.get("actor") or "", create=True
         )
         return self._manager
+
+    def forget(self) -> None:
+        """Look around anew when next asked, since the configuration has changed."""
+        self.close()
+        self._workspace = self._manager = self._entries = None
 
     def close(self) -> None:
         """Let go of the store."""
@@ -138,6 +154,7 @@ class Invocation:
         key = self.options.get("key") or ""
         if command.entry.writes and not key:
             key = self.workspace.environ.get("TM_REQUEST_ID", "")
+        self.output.dry_run = dry_run
         try:
             with manager.options(dry_run=dry_run, key=key, action=command.full):
                 result = manager.run(
@@ -149,16 +166,12 @@ class Invocation:
         if repeated:
             self.output.say("Done before under this key; nothing was written")
         view = command.entry.view
-        if dry_run:
-            self.output.say("Dry run: nothing was written")
         if repeated and result is None:
             return
-        if self.output.as_json or (repeated and command.plugin.name != "kernel"):
+        if not view or self.output.as_json or (repeated and command.plugin.name != "kernel"):
             self.output.result(result)
-        elif view and not (dry_run and command.full == "add"):  # no id: there is no such task
+        else:
             self.workspace.host.load(command.plugin, view)(result, self.output)
-        elif not view:
-            self.output.result(result)
         failure = getattr(result, "failure", None)
         if isinstance(failure, TmError):
             raise failure
@@ -289,6 +302,7 @@ def _option(
         help=help_text,
         metavar=_METAVARS.get(field.type, flags[-1].lstrip("-").replace("-", "_").upper()),
         callback=_from_file if field.type == "json" else None,
+        shell_complete=lambda ctx, param, begun: [c for c in field.choices if c.startswith(begun)],
     )
 
 

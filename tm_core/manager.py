@@ -35,6 +35,10 @@ from .workspace import FOLDER, Workspace
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
+_ACTOR = Field("actor", "str", max_length=200)
+_KEY = Field("key", "str", max_length=500)
+
+
 class TaskManager:
     """The tasks of one store, and all that can be done with them.
 
@@ -69,7 +73,7 @@ class TaskManager:
         self._changes = Changes(
             self.store,
             self.host,
-            actor=actor or workspace.actor,
+            actor=values.check(_ACTOR, actor or workspace.actor),
             session=session,
             context=self._context,
             before_commit=self._note,
@@ -187,6 +191,7 @@ class TaskManager:
             Conflict: The idempotency key belongs to another action.
         """
         changes = self._changes
+        key = values.check(_KEY, key)
         saved = (changes.dry_run, changes.force)
         changes.dry_run, changes.force = dry_run or saved[0], force or saved[1]
         if key:  # without one, that of the action around stands: it ends with a transaction
@@ -277,7 +282,7 @@ class TaskManager:
 
         Raises:
             NotFound: There is no such task.
-            Conflict: It was changed meanwhile.
+            Conflict: It was changed meanwhile, or is deleted.
             ValidationError: A value or a rule refuses it; nothing was written.
         """
         if fields.get("status") == "completed":
@@ -315,10 +320,13 @@ class TaskManager:
 
         Raises:
             NotFound: There is no such task.
+            Conflict: It is deleted already.
             ValidationError: A rule refuses it, for example because others depend on it.
         """
         with self.transaction():
-            task = self._change("delete", task_id, {"status": "deleted"}, force=force)
+            task = self.get(task_id, details=False)
+            if not (purge and task.status == "deleted"):
+                task = self._change("delete", task.id, {"status": "deleted"}, force=force)
             if purge:
                 self.store.purge(task.id)
                 self._changes.append("task.purged", task.id, {"title": task.title})
@@ -348,6 +356,11 @@ class TaskManager:
                 raise Conflict(
                     f"task {before.id} has version {before.version}, not {if_version}",
                     "look at it and try again",
+                )
+            if before.status == "deleted" and stored.get("status") != "pending":
+                raise Conflict(
+                    f"task {before.id} is deleted",
+                    f"tm update {before.id} --status pending brings it back",
                 )
             if verb == "complete" and before.status == "completed":
                 raise Conflict(
@@ -778,8 +791,10 @@ KERNEL_STEPS = ("0001_initial.sql",)
 
 
 def _not_ours(database: Database) -> TmError:
-    from .errors import DatabaseError
+    from .errors import BlankStore, DatabaseError
 
+    if database.is_blank():
+        return BlankStore(f"{database.url} is empty", "tm init makes a task store of it")
     if database.columns("tasks"):
         return DatabaseError(
             f"{database.url} belongs to the earlier task tool", "tm init in a new folder"

@@ -85,17 +85,26 @@ def apply(
             failed.add(each.owner)
             blame(each.owner, error)
     kept = [each for each in sets if each.owner not in failed]
+    try:
+        _note(database, fingerprint(kept), new=bool(applied))
+    except DatabaseError:
+        if applied:
+            raise
+        # It would only have saved the next look: what cannot be written can still be read.
+    return applied
+
+
+def _note(database: Database, expected: str, *, new: bool) -> None:
     with database.transaction():
         for statement in BOOKKEEPING:
             database.execute(statement)
-        if applied:
+        if new:
             # Others look again, so that an older version cannot miss what is new.
             database.execute("DELETE FROM schema_fingerprint")
         database.execute(
             "INSERT INTO schema_fingerprint (expected) VALUES (?) ON CONFLICT DO NOTHING",
-            [fingerprint(kept)],
+            [expected],
         )
-    return applied
 
 
 def _has_tasks(database: Database) -> bool:

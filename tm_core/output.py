@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
 import os
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 from .errors import TmError
@@ -13,6 +16,8 @@ from .model import Document
 from .values import visible
 from .when import format_local, format_relative
 
+# What `visible` hides from a terminal and JSON leaves in.
+_HIDDEN_IN_JSON = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34"}
 
 
@@ -32,6 +37,8 @@ class Output:
         self._stderr = stderr
         self.as_json = as_json
         self.quiet = quiet
+        self.dry_run = False
+        """Whether nothing is written: then every sentence says so."""
         self.color = color
 
     @property
@@ -53,33 +60,37 @@ class Output:
 
     def json(self, value: Any) -> None:
         """Print a value as JSON."""
-        text = json.dumps(_shape(value), ensure_ascii=False, indent=2, default=_plain)
-        self._write(self._stdout, text)
+        self._write(self._stdout, self._json(value, self._stdout, indent=2))
 
     def raw(self, text: str) -> None:
         """Print text as it is, as part of a document."""
-        self._stdout.write(text)
+        self._write(self._stdout, text, end="")
 
     def say(self, text: str) -> None:
         """Tell a person something; a program that reads JSON does not want it."""
         if not self.as_json and not self.quiet:
-            self._write(self._stderr, text)
+            mark = "Dry run, nothing is written: " if self.dry_run else ""
+            self._write(self._stderr, mark + text)
 
     def warn(self, text: str) -> None:
         """Say one line about something that is not as it should be."""
         line = visible(text)
         if self.as_json:
-            self._write(self._stderr, json.dumps({"warning": line}, ensure_ascii=False))
+            self._write(self._stderr, self._json({"warning": line}, self._stderr))
         else:
             self._write(self._stderr, f"tm: {line}")
 
     def error(self, error: TmError) -> None:
         """Say in one line what happened and what to do."""
         if self.as_json:
-            self._write(self._stderr, json.dumps({"error": error.as_dict()}, ensure_ascii=False))
+            self._write(self._stderr, self._json({"error": error.as_dict()}, self._stderr))
             return
         hint = f" ({visible(error.hint)})" if error.hint else ""
         self._write(self._stderr, f"tm: {visible(error.message)}{hint}")
+
+    def silence(self) -> None:
+        """Say nothing more on stderr, whatever happens."""
+        self._stderr = io.StringIO()
 
     def progress(self, done: int, total: int) -> None:
         """Redraw a bar on stderr, where a person sees it."""
@@ -119,14 +130,16 @@ class Output:
 
         columns = range(len(headings))
         widths = [max([width(headings[i]), *(width(row[i]) for row in cells)]) for i in columns]
-        spare = self.width - 2 * (len(headings) - 1) - sum(widths)
-        if spare < 0 and widths:
-            widest = widths.index(max(widths))
-            widths[widest] = max(widths[widest] + spare, 10)
+        excess = sum(widths) + 2 * (len(headings) - 1) - self.width
+        # The widest gives way first. The first column is what a row is called by: it stays whole.
+        while excess > 0 and max(widths[1:], default=0) > 4:
+            widths[widths.index(max(widths[1:]), 1)] -= 1
+            excess -= 1
 
         def fit(text: str, room: int) -> str:
             if width(text) <= room:
                 return text + " " * (room - width(text))
+            text = text[:room]  # for the usual text this is nearly it, and spares the long way
             while width(text) > room - 1:
                 text = text[:-1]
             return text + "…" + " " * (room - 1 - width(text))
@@ -149,7 +162,8 @@ class Output:
                 self.json(value)
         elif isinstance(value, str):
             self.data(visible(value, multiline=True))
-        elif isinstance(value, (list, tuple)):
+        elif isinstance(shape := _shape(value), list):
+            value = shape
             rows = [_mapping(item) for item in value]
             if rows and all(row is not None for row in rows):
                 headings = list(dict.fromkeys(name for row in rows for name in row or ()))
@@ -165,13 +179,31 @@ class Output:
             self.data(_cell(value))
 
     @staticmethod
-    def _write(stream: TextIO, text: str) -> None:
-        # Text from files and arguments may hold bytes that were no UTF-8.
+    def _json(value: Any, stream: TextIO, indent: int | None = None) -> str:
+        ascii_only = not (stream.encoding or "utf-8").lower().startswith("utf")
+        text = json.dumps(_shape(value), ensure_ascii=ascii_only, indent=indent)
+        # The same data, but it drives no terminal.
+        return _HIDDEN_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+    def _write(self, stream: TextIO, text: str, end: str = "\n") -> None:
         try:
-            stream.write(text + "\n")
-        except UnicodeEncodeError:
-            encoding = stream.encoding or "utf-8"
-            stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+            try:
+                stream.write(text + end)
+            except UnicodeEncodeError:  # a narrow encoding, or bytes that were no UTF-8
+                encoding = stream.encoding or "utf-8"
+                stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + end)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            if stream is self._stdout:
+                raise unwritable(error) from error
+
+
+def unwritable(error: OSError) -> TmError:
+    """Standard output cannot take what is written to it."""
+    return TmError(
+        f"the output cannot be written: {error.strerror}", "what the command did to the store stays"
+    )
 
 
 def standard(*, as_json: bool) -> Output:
@@ -180,35 +212,27 @@ def standard(*, as_json: bool) -> Output:
 
 
 def _shape(value: Any) -> Any:
-    """Named tuples as what they name: JSON would take them for mere lists."""
+    """The JSON shape of a task, a named tuple, or whatever else an action gives."""
+    if value is None or isinstance(value, (str, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None  # JSON has no other numbers
     if hasattr(value, "as_dict"):
-        value = value.as_dict()
-    elif hasattr(value, "_asdict"):
-        value = value._asdict()
-    if isinstance(value, dict):
-        return {name: _shape(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_shape(item) for item in value]
-    return value
-
-
-def _plain(value: Any) -> Any:
-    """The JSON shape of a task, a named tuple, or another object of ours."""
-    if hasattr(value, "as_dict"):
-        return value.as_dict()
+        return _shape(value.as_dict())
+    if hasattr(value, "_asdict"):
+        return _shape(value._asdict())
+    if isinstance(value, Mapping):
+        return {str(key): _shape(item) for key, item in value.items()}
     if isinstance(value, (set, frozenset)):
-        return sorted(value)
-    if hasattr(value, "__iter__"):
-        return list(value)
+        return sorted(map(_shape, value))
+    if isinstance(value, Iterable):
+        return [_shape(item) for item in value]
     return str(value)
 
 
 def _mapping(value: Any) -> dict[str, Any] | None:
-    if hasattr(value, "as_dict"):
-        value = value.as_dict()
-    elif hasattr(value, "_asdict"):
-        value = value._asdict()
-    return dict(value) if isinstance(value, dict) else None
+    shape = _shape(value) if hasattr(value, "as_dict") or hasattr(value, "_asdict") else value
+    return dict(shape) if isinstance(shape, Mapping) else None
 
 
 def _cell(value: Any) -> str:
@@ -221,5 +245,5 @@ def _cell(value: Any) -> str:
     if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
         return visible(", ".join(value))
     if isinstance(value, (dict, list, tuple)):
-        return visible(json.dumps(value, ensure_ascii=False, default=_plain))
+        return visible(json.dumps(_shape(value), ensure_ascii=False))
     return visible(str(value))

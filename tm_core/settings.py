@@ -95,7 +95,7 @@ class Layer(NamedTuple):
             if section == "plugins" and isinstance(value, list):
                 _check_names(value)
         except ValueError as error:
-            hint = f"correct it there ({key}: {setting.help})"
+            hint = f"correct it there; {key}: {setting.help}"
             raise ConfigError(f"{self.origin}: {key} {error}", hint) from None
         return value
 

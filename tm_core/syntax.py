@@ -176,7 +176,9 @@ def _check_node(node: ast.AST, text: str) -> None:
             _check_constant(node)
         case ast.Name(id=name) | ast.Attribute(attr=name):
             if name.startswith("_"):
-                raise ExpressionError(f"{quote(name)} is not possible: it begins with '_'")
+                raise ExpressionError(
+                    f"{quote(name)} is not possible: it begins with '_'", "use a plain name"
+                )
             if dotted_name(node) is None:
                 raise ExpressionError(f"'.{name}' is only possible after a name")
         case ast.Call():

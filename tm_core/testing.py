@@ -11,6 +11,8 @@ import json
 import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -48,18 +50,18 @@ class Cli:
             arguments: What comes after `tm`.
             code: The exit code that is expected; None for any.
         """
-        out, err = io.StringIO(), io.StringIO()
+        out, err = _stream(), _stream()
         got = self._run(arguments, out, err)
-        result = Result(got, out.getvalue(), err.getvalue())
+        result = Result(got, _content(out), _content(err))
         if code is not None and got != code:
             raise AssertionError(f"tm {' '.join(arguments)}: {result}")
         return result
 
     def transcript(self, *arguments: str) -> str:
         """Run one command and give all that it says, on both streams, in its order."""
-        said = io.StringIO()
+        said = _stream()
         self._run(arguments, said, said)
-        return said.getvalue()
+        return _content(said)
 
     def _run(self, arguments: Sequence[str], out: TextIO, err: TextIO) -> int:
         before = os.getcwd()
@@ -78,6 +80,54 @@ class Cli:
         """A task as `tm show --json` gives it."""
         shown: dict[str, Any] = self("show", task_id, "--json").json
         return shown
+
+
+def _stream() -> TextIO:
+    """As a pipe is: text over bytes, which some programs write themselves."""
+    return io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+
+
+def _content(stream: TextIO) -> str:
+    stream.seek(0)
+    return stream.read()
+
+
+class Process:
+    """Runs `tm` as a process of its own, in a folder, with pipes and no standard input."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(
+        self,
+        *arguments: str | bytes,
+        code: int | None = 0,
+        folder: Path | None = None,
+        prepare: Callable[[], None] | None = None,
+        **environ: str,
+    ) -> Result:
+        """Run one command.
+
+        Args:
+            arguments: What comes after `tm`; bytes need not be UTF-8.
+            code: The exit code that is expected; None for any.
+            folder: Where it runs; the test's folder by default.
+            prepare: Called in the new process before `tm` is started, not on Windows.
+            environ: Variables, beside those of this process.
+        """
+        done = subprocess.run(
+            [sys.executable, "-m", "tm_core", *arguments],
+            cwd=folder or self.folder,
+            env={**os.environ, **environ},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            preexec_fn=prepare,
+            timeout=60,
+        )
+        result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+        if code is not None and done.returncode != code:
+            raise AssertionError(f"tm {arguments}: {result}")
+        return result
 
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -188,3 +238,9 @@ def tm_cli(tm_environ: Path) -> Cli:
     cli = Cli(tm_environ)
     cli("init")
     return cli
+
+
+@pytest.fixture
+def tm_process(tm_environ: Path) -> Process:
+    """The command line as processes, in an empty folder."""
+    return Process(tm_environ)

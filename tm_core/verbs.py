@@ -7,7 +7,8 @@ from typing import Annotated, Any, NamedTuple
 
 from .actions import Param, TaskId
 from .context import Context
-from .model import Event, Task
+from .errors import UsageError
+from .model import STATUSES, Event, Task
 
 
 class Page(NamedTuple):
@@ -17,6 +18,14 @@ class Page(NamedTuple):
     more: bool
     """Whether there are further ones."""
     next_offset: int
+
+    @property
+    def advice(self) -> str:
+        """How to see the further ones."""
+        return (
+            f"{len(self.tasks)} shown, there are more:"
+            f" --offset {self.next_offset}, or --limit 0 for all"
+        )
 
     def as_dict(self) -> list[dict[str, Any]]:  # the JSON shape of a list is a list
         """The tasks alone."""
@@ -38,7 +47,7 @@ def list_tasks(
     where: Annotated[
         str, Param("A filter, such as \"priority == 'high' and assignee is None\"")
     ] = "",
-    status: Annotated[list[str], Param("Only this status; may be repeated")] = [],  # noqa: B006
+    status: Annotated[list[str], Param("Only this status; may be repeated", choices=STATUSES)] = [],  # noqa: B006
     sort: Annotated[str, Param("Fields to sort by; a dash before one for descending")] = "",
     limit: Annotated[int | None, Param("At most so many; 0 for all", minimum=0)] = None,
     offset: Annotated[int, Param("Leave out so many first", minimum=0)] = 0,
@@ -49,7 +58,7 @@ def list_tasks(
     A filter has comparisons, and, or, not, in, arithmetic, and the fields of tasks as names.
     An empty value of a field's option selects the tasks that have none.
     """
-    limit = int(ctx.setting("list.limit")) if limit is None else limit
+    page = int(ctx.setting("list.limit")) if limit is None else limit
     conditions = [f"({where})"] if where else []
     for name, value in fields.items():
         if value == "":
@@ -62,12 +71,14 @@ def list_tasks(
         " and ".join(conditions),
         status=status,
         sort=sort,
-        limit=limit and limit + 1,
+        limit=page and page + 1,
         offset=offset,
         details=ctx.for_program,
     )
-    more = bool(limit) and len(tasks) > limit
-    return Page(tasks[:limit] if limit else tasks, more, offset + limit)
+    found = Page(tasks[:page] if page else tasks, bool(page) and len(tasks) > page, offset + page)
+    if found.more and limit is None and ctx.for_program:
+        ctx.warn(found.advice)  # a list has no place for it, and must not look like all there is
+    return found
 
 
 def show(ctx: Context, task: TaskId) -> Task:
@@ -85,6 +96,8 @@ def update(
     **fields: Any,
 ) -> Task:
     """Change fields of a task; an empty value clears one."""
+    if not fields:
+        raise UsageError("nothing to change was given", "tm update --help lists the options")
     fields = _emptied(fields)
     changed: Task = ctx.tasks.update(task, if_version=if_version, force=force, **fields)
     return changed

@@ -20,7 +20,9 @@ _COLORS = {
 
 def added(task: Task, out: Output) -> None:
     """A sentence for a person; the bare id for a script."""
-    if out.terminal:
+    if out.dry_run:
+        out.say("Task created")  # and no id: there is no such task
+    elif out.terminal:
         out.data(f"Task created: {out.style(task.id, 'bold')} {visible(task.title)}")
     else:
         out.say("Task created")
@@ -49,8 +51,7 @@ def listed(page: Page, out: Output) -> None:
     if not page.tasks:
         out.say("No tasks found")
     if page.more:
-        shown = len(page.tasks)
-        out.say(f"{shown} shown, there are more: --offset {page.next_offset}, or --limit 0 for all")
+        out.say(page.advice)
 
 
 def shown(task: Task, out: Output) -> None:
