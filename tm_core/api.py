@@ -35,6 +35,7 @@ from .model import (
     Action,
     Change,
     Command,
+    Document,
     Event,
     Field,
     Finding,
@@ -46,6 +47,8 @@ from .model import (
 )
 from .output import Output
 from .values import check, check_records, visible
+from .verbs import Page
+from .views import listed
 from .when import format_local, format_relative, instant_now, parse_duration, parse_instant
 
 __all__ = [
@@ -63,6 +66,7 @@ __all__ = [
     "Context",
     "Database",
     "DatabaseError",
+    "Document",
     "Event",
     "ExpressionError",
     "Field",
@@ -73,6 +77,7 @@ __all__ = [
     "MetricCalculator",
     "NotFound",
     "Output",
+    "Page",
     "Param",
     "Plugin",
     "PluginError",
@@ -93,6 +98,7 @@ __all__ = [
     "format_relative",
     "hookimpl",
     "instant_now",
+    "listed",
     "load_yaml",
     "names",
     "parse",

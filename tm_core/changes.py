@@ -68,6 +68,8 @@ class Changes:
         """The sequence number of the last transaction's first event."""
         self._now = ""
         self._recorders: list[list[list[Any]]] = []
+        self._held: list[list[tuple[str, str | None, Mapping[str, Any]]]] = []
+        """Events of changes that another change brings about: they follow its own event."""
 
     @property
     def active(self) -> bool:
@@ -117,6 +119,7 @@ class Changes:
         finally:
             self.transaction_id = self._now = ""
             self._recorders.clear()
+            self._held.clear()
         self._after_commit()
 
     def check_request(self, key: str, action: str) -> None:
@@ -137,15 +140,34 @@ class Changes:
         """Record one event with all rows that are put inside the block."""
         with self.transaction():
             rows: list[list[Any]] = []
-            self._recorders.append(rows)
-            try:
+            with self._recording(rows) as held:
                 yield
-            finally:
-                self._recorders.pop()
             self.append(event_type, task_id, {**data, **({"rows": rows} if rows else {})})
+            for each in held:
+                self.append(*each)
 
-    def append(self, event_type: str, task_id: str | None, data: Mapping[str, Any]) -> int:
+    @contextmanager
+    def _recording(
+        self, rows: list[list[Any]]
+    ) -> Iterator[list[tuple[str, str | None, Mapping[str, Any]]]]:
+        """Take the rows that are put inside, and hold back the events of further changes.
+
+        The cause comes before its effects in the log: handlers see them in that order, and the
+        first event of a transaction tells what it was about.
+        """
+        self._recorders.append(rows)
+        self._held.append([])
+        try:
+            yield self._held[-1]
+        finally:
+            self._recorders.pop()
+            self._held.pop()
+
+    def append(self, event_type: str, task_id: str | None, data: Mapping[str, Any]) -> None:
         """Add an event to the running transaction."""
+        if self._held:
+            self._held[-1].append((event_type, task_id, data))
+            return
         seq = self.store.append(
             {
                 "id": new_event_id(),
@@ -159,7 +181,6 @@ class Changes:
             }
         )
         self.first_seq = self.first_seq or seq
-        return seq
 
     def put(self, table: str, key: Mapping[str, Any], row: Mapping[str, Any] | None) -> None:
         """Write one row of a plugin's table and record what was there before."""
@@ -206,15 +227,14 @@ class Changes:
                 change.after["version"] = change.before.version + 1
                 change.after["updated_at"] = self.now
                 self.store.update(change.before, change.after, [*changed, *_STAMPS])
-            self._recorders.append(change.rows)
             written = change.after.copy()
-            try:
+            with self._recording(change.rows) as held:
                 self._participate(change)
-            finally:
-                self._recorders.pop()
             change.after = written
             if changed or change.rows or change.forced:
                 self.append(event_type or type_of(change), change.after.id, event_data(change))
+            for each in held:
+                self.append(*each)
 
     def _draft(self, change: Change) -> None:
         for each in self.host.implementations("task_draft", _occasions(change)):
@@ -246,6 +266,12 @@ class Changes:
         before, after = change.before, change.after
         for name in change.changed:
             after[name] = values.check(self.store.fields[name], after[name])
+        for name, field in self.store.fields.items():
+            if field.default is not None and after[name] is None:
+                if before is not None and before[name] is not None:
+                    # Most often an empty variable of a script, which must not reset anything.
+                    raise InvalidValue(f"{name} cannot be empty", field=name)
+                after[name] = field.default
         if not after.title.strip():
             raise ValidationError("a task needs a title", problems=[{"field": "title"}])
         if after.status == "completed":
@@ -255,7 +281,7 @@ class Changes:
             after["completed_at"] = None
         if before is None or change.action == "import":
             return
-        if before.status == "deleted" and after.status not in ("pending", "deleted"):
+        if before.status == "deleted" and after.status not in ("pending", "blocked", "deleted"):
             raise ValidationError(
                 f"task {before.id} is deleted", f"tm update {before.id} --status pending"
             )
@@ -313,6 +339,8 @@ class Changes:
     def _participate(self, change: Change) -> None:
         for each in self.host.implementations("task_write", _occasions(change)):
             mark = len(change.rows)
+            held = self._held[-1]
+            held_mark = len(held)
             try:
                 with self.store.database.savepoint():
                     self.host.invoke(each, ctx=self._context(each.plugin.name), change=change)
@@ -320,9 +348,20 @@ class Changes:
             except Exception as error:
                 if is_refusal(error) or (isinstance(error, _Endless) and self._depth > 1):
                     raise
-                del change.rows[mark:]
+                del change.rows[mark:], held[held_mark:]
                 change.data.pop(each.plugin.name, None)
                 self.host.blame(each.plugin, "task_write", error)
+
+    def settle_undone(self, undone: Sequence[Change]) -> None:
+        """Let plugins put right what follows from an undo, in its transaction."""
+        for each in self.host.implementations("task_undone"):
+            try:
+                with self.store.database.savepoint():
+                    self.host.invoke(each, ctx=self._context(each.plugin.name), changes=undone)
+            except Exception as error:
+                if is_refusal(error):
+                    raise
+                self.host.blame(each.plugin, "task_undone", error)
 
 
 def _could_not_check(plugin: Installed) -> Problem:
@@ -359,7 +398,8 @@ def type_of(change: Change) -> str:
 
 def event_data(change: Change) -> dict[str, Any]:
     """What the log keeps of a change: enough to show it, to undo it and to replay it."""
-    names = [name for name in change.after if name in change.changed]
+    changed = change.changed
+    names = [name for name in change.after if name in changed]
     data: dict[str, Any] = {
         "before": None if change.before is None else {n: change.before.get(n) for n in names},
         "after": {name: change.after[name] for name in names},

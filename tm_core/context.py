@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from .model import Event, Task
+from .model import Event, Field, Task
 
 Row = dict[str, Any]
 """A row of a query, by column name."""
@@ -59,6 +59,21 @@ class Context(Protocol):
     @property
     def for_program(self) -> bool:
         """Whether the result goes to a program, which wants all there is to tell."""
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether what is done now will be taken back at the end of its transaction."""
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """The fields of tasks by name: the kernel's, and all that enabled plugins declare."""
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """Names of the details that enabled plugins write when a task is imported."""
+
+    def feature_of(self, field: str) -> str:
+        """The installed feature, on or off, that declares a field; empty if none does."""
 
     def get(self, task_id: str) -> Task:
         """The task with this id, or with the only id that begins so. Raises NotFound."""

@@ -314,7 +314,7 @@ else:
 
 
 def _row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> Row:
-    return dict(zip((column[0] for column in cursor.description), values, strict=True))
+    return dict(zip([column[0] for column in cursor.description], values, strict=True))
 
 
 def _lower(text: Any) -> Any:
@@ -325,6 +325,9 @@ def _upper(text: Any) -> Any:
     return text.upper() if isinstance(text, str) else text
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def encode(value: Any) -> str:
     """JSON as it is stored: compact, with letters as they are."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _encode(value)

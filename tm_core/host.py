@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from . import values
 from .config import Config
 from .errors import FeatureDisabled, PluginError, TmError
 from .migrate import MigrationSet
@@ -160,11 +161,17 @@ class Host:
                         self.blame(one, "fields", PluginError(cause))
                         continue
                     taken.add(field.name)
-                    if field.choices_setting:
-                        choices = tuple(self.settings(one.name)[field.choices_setting])
-                        field = field._replace(choices=choices)  # as configured
-                    self._declared[field.name] = (one, field)
+                    self._declared[field.name] = (one, self._configured(one, field))
         return self._declared
+
+    def _configured(self, one: Installed, field: Field) -> Field:
+        if not field.choices_setting:
+            return field
+        choices = tuple(map(str, self.settings(one.name)[field.choices_setting]))
+        default = field.default
+        if default is not None and default not in choices:
+            default = next(iter(choices), None)
+        return field._replace(choices=choices, default=default)
 
     def fields(self) -> list[Field]:
         """The fields that are columns: the kernel's, then the enabled plugins'."""
@@ -222,6 +229,20 @@ class Host:
                 flags = field.options or ("--" + field.name.replace("_", "-"),)
                 if verb in field.on and (flag in flags or flag == field.name):
                     return one.name
+        return ""
+
+    def parts(self) -> frozenset[str]:
+        """What the enabled plugins care for when they take part in a change."""
+        hooks = (self.manifest(name).hooks.get("task_write") for name in self.enabled)
+        return frozenset(name for hook in hooks if hook is not None for name in hook.when)
+
+    def feature_of(self, field: str) -> str:
+        """The installed plugin, on or off, that declares a field; empty if none does."""
+        if field in self.declared:
+            return self.declared[field][0].name
+        for one in self.installed:
+            if one.manifest is not None and any(f.name == field for f in one.manifest.fields):
+                return one.name
         return ""
 
     def check_enabled(self, name: str) -> None:
@@ -420,6 +441,10 @@ def _reader(one: Installed, fields: Sequence[Field]) -> Callable[[str], str]:
             with open(os.path.join(one.folder, folder, name), encoding="utf-8") as file:
                 return file.read()
         kind = _COLUMN_TYPES.get(field.type, "TEXT")
+        if field.default is not None:
+            # Tasks that are there already, and those added while the plugin is off, have it too.
+            value = str(values.to_column(field, field.default)).replace("'", "''")
+            kind += f" DEFAULT '{value}'"
         text = f'ALTER TABLE task ADD COLUMN "{field.name}" {kind};\n'
         if field.indexed:
             text += (

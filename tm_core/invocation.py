@@ -283,16 +283,23 @@ def _option(
     help_text = f"{field.help} ({choices})" if choices and field.help else field.help or choices
     return click.Option(
         [*free, field.name],
-        type=click.UNPROCESSED,
+        type=_type_of(field),
         multiple=multiple,
         default=None,
         help=help_text,
-        metavar=_METAVARS.get(field.type, field.name.upper()),
+        metavar=_METAVARS.get(field.type, flags[-1].lstrip("-").replace("-", "_").upper()),
         callback=_from_file if field.type == "json" else None,
     )
 
 
+def _type_of(field: Field) -> Any:
+    from .completion import TaskIdType
+
+    return TaskIdType() if field.type == "task" else click.UNPROCESSED
+
+
 _METAVARS = {
+    "task": "ID",
     "int": "N",
     "float": "NUMBER",
     "duration": "HOURS",

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from keyword import iskeyword
 from typing import Any
 
 from . import migrate, values
@@ -188,7 +189,7 @@ class TaskManager:
         changes = self._changes
         saved = (changes.dry_run, changes.force)
         changes.dry_run, changes.force = dry_run or saved[0], force or saved[1]
-        if key:
+        if key:  # without one, that of the action around stands: it ends with a transaction
             # Looked at before anything else, since a task that was purged cannot be found again;
             # the transaction looks once more, when nobody else can write.
             changes.check_request(key, action)
@@ -232,22 +233,36 @@ class TaskManager:
         stored, options = self._split("add", given)
         with self.transaction():
             after = self._blank() | {"title": title} | stored
-            after["priority"] = after["priority"] or "medium"
             while self.store.get(after["id"]) is not None:
                 after["id"] = new_task_id()
-            change = Change("add", self.actor, None, Task(after), options=options, given=stored)
+            change = Change(
+                "add",
+                self.actor,
+                None,
+                Task(after),
+                options=options,
+                given=stored,
+                defaults=self._defaults(),
+            )
             return self._changes.apply(change)
+
+    def _defaults(self) -> dict[str, Any]:
+        fields = self.store.fields.values()
+        return {field.name: field.default for field in fields if field.default is not None}
 
     def _blank(self) -> dict[str, Any]:
         now = self._changes.now
-        return {name: field.default for name, field in self.store.fields.items()} | {
-            "id": new_task_id(),
-            "status": "pending",
-            "created_by": self.actor,
-            "created_at": now,
-            "updated_at": now,
-            "version": 1,
-        }
+        return (
+            dict.fromkeys(self.store.fields)
+            | self._defaults()
+            | {
+                "id": new_task_id(),
+                "created_by": self.actor,
+                "created_at": now,
+                "updated_at": now,
+                "version": 1,
+            }
+        )
 
     def update(
         self, task_id: str, *, if_version: int | None = None, force: bool = False, **fields: Any
@@ -396,6 +411,19 @@ class TaskManager:
             self.add_details(found)
         return found
 
+    def many(self, ids: Sequence[str], *, details: bool = False) -> list[Task]:
+        """The tasks with these whole ids, in this order, in few queries; unknown ids are left out.
+
+        Args:
+            ids: Whole ids.
+            details: With what plugins tell about each.
+        """
+        found = {task.id: task for task in self.store.many(ids)}
+        tasks = [found[task_id] for task_id in ids if task_id in found]
+        if details:
+            self.add_details(tasks)
+        return tasks
+
     def select(
         self,
         where: str = "",
@@ -487,6 +515,8 @@ class TaskManager:
     def restore(self, record: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) -> Task:
         """Bring in a task as an export holds it: with its id, its times and its details.
 
+        When it is refused, nothing of it stays behind, also within a greater transaction.
+
         Args:
             record: Values by field name; whatever else is in it goes to the plugins as details.
             events: The task's history, which keeps its times and actors.
@@ -500,7 +530,7 @@ class TaskManager:
         given = {n: values.check(fields[n], v) for n, v in record.items() if n in fields}
         details = {n: v for n, v in record.items() if n not in fields and v is not None}
         options = {n: values.check(virtual[n], details.pop(n)) for n in [*details] if n in virtual}
-        with self.transaction():
+        with self.transaction(), self.database.savepoint():
             given = {name: value for name, value in given.items() if value is not None}
             after = Task(self._blank() | given)
             if "updated_at" not in given:
@@ -513,19 +543,19 @@ class TaskManager:
                 options=options,
                 details=details,
                 given=given,
+                defaults=self._defaults(),
             )
-            task = self._changes.apply(change)
-            for event in events:
+            for event in events:  # before that of the import itself: so the log stays in order
                 self.store.append(
                     {
                         **event,
                         "id": new_event_id(),
                         "transaction_id": self._changes.transaction_id,
-                        "task_id": task.id,
+                        "task_id": after.id,
                         "data": {"imported": event["data"]},
                     }
                 )
-        return task
+            return self._changes.apply(change)
 
     # For plugins, through their context
 
@@ -613,10 +643,13 @@ class TaskManager:
                 if value is None:
                     continue
                 raise self._unknown(verb, name)
+            checked = values.check(field, value)
+            if field.type == "task" and checked is not None:
+                checked = self.store.resolve(checked)
             if field.stored:
-                stored[name] = values.check(field, value)
-            elif value is not None:
-                options[name] = values.check(field, value)
+                stored[name] = checked
+            elif checked is not None:
+                options[name] = checked
         return stored, options
 
     def _unknown(self, verb: str, name: str) -> TmError:
@@ -725,8 +758,9 @@ def _no_progress(done: int, total: int) -> None:
 
 
 def method_name(command: str) -> str:
-    """The Python name of a command: `criteria confirm` -> `criteria_confirm`."""
-    return command.replace(" ", "_").replace("-", "_")
+    """The Python name of a command: `criteria confirm`: `criteria_confirm`, `import`: `import_`."""
+    name = command.replace(" ", "_").replace("-", "_")
+    return name + "_" if iskeyword(name) else name
 
 
 def kernel_migrations() -> MigrationSet:

@@ -6,7 +6,7 @@ and users feel every millisecond before the first line of work.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Generator, ItemsView, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, NamedTuple, TypedDict
 
 API_VERSION = (1, 0)
@@ -15,7 +15,10 @@ PRIORITIES = ("low", "medium", "high", "critical")
 STATUSES = ("pending", "in_progress", "blocked", "completed", "cancelled", "deleted")
 OPEN = ("pending", "in_progress", "blocked")
 """Statuses in which work is still to be done."""
-FIELD_TYPES = ("str", "int", "float", "bool", "datetime", "duration", "enum", "json", "list")
+FIELD_TYPES = (
+    *("str", "int", "float", "bool", "datetime", "duration", "enum", "json", "list"),
+    "task",
+)
 
 
 class Field(NamedTuple):
@@ -27,7 +30,8 @@ class Field(NamedTuple):
     name: str
     """Column, JSON key and Python name: `estimated_hours`. The option is `--estimated-hours`."""
     type: str
-    """One of `FIELD_TYPES`. A datetime is UTC, a duration is in hours, a list holds strings."""
+    """One of `FIELD_TYPES`. A datetime is UTC, a duration is in hours, a list holds strings, and a
+    task is the id of one: any unambiguous beginning of it is accepted."""
     on: tuple[str, ...] = ("add", "update")
     """The commands that take it; on `list` it selects the tasks that have the value."""
     help: str = ""
@@ -47,6 +51,9 @@ class Field(NamedTuple):
     stored: bool = True
     """False: no column. The plugin finds the value in `Change.options` and keeps it itself."""
     default: Any = None
+    """What every task has unless it is told otherwise, those from before the field included. A
+    field with a default cannot be cleared. With `choices_setting`, where the setting lacks it, the
+    first choice stands in for it."""
     default_setting: str = ""
     """For a field that is not stored: a setting of the same plugin, whose value counts when the
     option is not given, unless it is empty or false."""
@@ -62,7 +69,14 @@ TASK_FIELDS = (
         options=("-d", "--description"),
         max_length=1_000_000,
     ),
-    Field("status", "enum", on=("update",), help="Where it stands", choices=STATUSES),
+    Field(
+        "status",
+        "enum",
+        on=("update",),
+        help="Where it stands",
+        choices=STATUSES,
+        default="pending",
+    ),
     Field(
         "priority",
         "enum",
@@ -105,6 +119,9 @@ class Action(NamedTuple):
     writes: bool = False
     """It changes the store: it takes `--dry-run` and `--key`."""
     hidden: bool = False
+    local: bool = False
+    """It reads or writes files that its parameters name: for this machine's users only, so a plugin
+    that serves actions to others leaves it out."""
 
 
 class Command(NamedTuple):
@@ -186,6 +203,25 @@ class Event(TypedDict):
     data: dict[str, Any]
 
 
+class Document:
+    """A result that is text of any size: an action gives its pieces, printed as they come.
+
+    It is printed as it is, `--json` or not. Pieces hold their own line breaks.
+    """
+
+    __slots__ = ("_pieces",)
+
+    def __init__(self, pieces: Generator[str, None, None]) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[str]:
+        return self._pieces
+
+    def close(self) -> None:
+        """Let go of what the rest would have been made from."""
+        self._pieces.close()
+
+
 class Task(MutableMapping[str, Any]):
     """A task: a mapping from field name to value, with the kernel's own fields as attributes.
 
@@ -213,6 +249,10 @@ class Task(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def items(self) -> ItemsView[str, Any]:
+        """Names and values; the inherited way would ask for each value by its name."""
+        return self._values.items()
 
     def __repr__(self) -> str:
         return f"<Task {self.id} {self.title!r} {self.status}>"
@@ -270,6 +310,7 @@ class Change:
         "after",
         "before",
         "data",
+        "defaults",
         "details",
         "evidence",
         "forced",
@@ -289,6 +330,7 @@ class Change:
         details: Mapping[str, Any] | None = None,
         evidence: Mapping[str, Any] | None = None,
         given: Iterable[str] = (),
+        defaults: Mapping[str, Any] | None = None,
     ) -> None:
         self.action = action
         """`add`, `update`, `complete`, `delete`, `import` or `undo`."""
@@ -305,6 +347,8 @@ class Change:
         """When importing: parts as `task_details` gave them, by name."""
         self.evidence: dict[str, Any] = dict(evidence or {})
         """Names that the `evidence` hooks measured."""
+        self.defaults: dict[str, Any] = dict(defaults or {})
+        """Of a new task: the values that its fields have when nobody gives any."""
         self.forced: list[str] = []
         """Messages of the problems that `--force` overrode."""
         self.data: dict[str, Any] = {}
@@ -322,8 +366,12 @@ class Change:
 
     @property
     def touched(self) -> set[str]:
-        """`changed`, and the options and details that were given: what `Hook.when` looks at."""
-        return self.changed | self.options.keys() | self.details.keys()
+        """What `Hook.when` looks at: `changed`, and the options and details that were given.
+
+        A new task's defaults do not count, so that a bare `tm add` wakes nobody.
+        """
+        usual = {name for name, value in self.defaults.items() if self.after.get(name) == value}
+        return (self.changed - usual) | self.options.keys() | self.details.keys()
 
     @property
     def completes(self) -> bool:

@@ -98,7 +98,8 @@ class Outbox:
                 if effects > _OWN_EFFECTS:
                     self._release(consumer, seq)
                     return
-                if fnmatch.fnmatchcase(event["type"], pattern):
+                # The history that comes with an imported task happened elsewhere: it is no news.
+                if "imported" not in event["data"] and fnmatch.fnmatchcase(event["type"], pattern):
                     try:
                         with guarded():
                             handler.handle(event)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 from .errors import TmError
+from .model import Document
 from .values import visible
 from .when import format_local, format_relative
 
@@ -136,6 +137,13 @@ class Output:
 
     def result(self, value: Any) -> None:
         """Print any result in a general way, for an action that has no view of its own."""
+        if isinstance(value, Document):
+            try:
+                for piece in value:
+                    self.raw(piece)
+            finally:
+                value.close()
+            return
         if self.as_json:
             if value is not None:
                 self.json(value)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from .changes import Changes
 from .context import Row, SQLDialect, Tasks
-from .model import Task
+from .model import Field, Task
 from .store import Store
 from .workspace import Workspace
 
@@ -72,6 +72,22 @@ class PluginContext:
     @property
     def for_program(self) -> bool:
         return self._session().for_program
+
+    @property
+    def dry_run(self) -> bool:
+        return self._session().changes.dry_run
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        host = self._session().workspace.host
+        return self._session().store.fields | {n: field for n, (_, field) in host.declared.items()}
+
+    @property
+    def parts(self) -> frozenset[str]:
+        return self._session().workspace.host.parts() - self.fields.keys()
+
+    def feature_of(self, field: str) -> str:
+        return self._session().workspace.host.feature_of(field)
 
     def get(self, task_id: str) -> Task:
         task: Task = self.tasks.get(task_id, details=False)

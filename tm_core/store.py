@@ -40,6 +40,9 @@ class Store:
     def declare(self, fields: Sequence[Field]) -> None:
         """Take these fields as the columns."""
         self.fields = {field.name: field for field in fields}
+        self._encoded = [
+            (field.name, field) for field in fields if field.type in values.ENCODED_TYPES
+        ]
         self._columns = ", ".join(f"task.{_quoted(name)}" for name in self.fields)
 
     @property
@@ -50,12 +53,20 @@ class Store:
         return {name: Column(f"task.{_quoted(name)}", field) for name, field in self.fields.items()}
 
     def _task(self, row: Row) -> Task:
-        return Task({n: values.from_column(f, row[n]) for n, f in self.fields.items()})
+        for name, field in self._encoded:
+            row[name] = values.from_column(field, row[name])
+        return Task(row)
 
     def get(self, task_id: str) -> Task | None:
         """The task with exactly this id."""
         rows = self.database.query(f"SELECT {self._columns} FROM task WHERE id = ?", [task_id])
         return self._task(rows[0]) if rows else None
+
+    def many(self, ids: Sequence[str]) -> Iterator[Task]:
+        """The tasks with exactly these ids, in any order."""
+        for start in range(0, len(ids), _BATCH):
+            batch = ids[start : start + _BATCH]
+            yield from self.select(f"id IN ({', '.join('?' * len(batch))})", batch, "id")
 
     def resolve(self, prefix: str) -> str:
         """The only id that is or begins with `prefix`. Raises NotFound, naming the candidates."""

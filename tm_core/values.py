@@ -30,7 +30,7 @@ def check(field: Field, raw: object, *, now: datetime | None = None) -> Any:
     if raw is None:
         return None
     match field.type:
-        case "str":
+        case "str" | "task":
             return _text(field, raw)
         case "int":
             return _bounded(field, _integer(field, raw))
@@ -74,6 +74,10 @@ def check_records(
             text = f"{part}, record {place}: {error.message}"
             raise InvalidValue(text, error.hint, field=part) from None
     return records
+
+
+ENCODED_TYPES = ("bool", "json", "list")
+"""Types whose canonical value is not what the store holds."""
 
 
 def to_column(field: Field, value: Any) -> Any:

@@ -25,6 +25,7 @@ _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
 _NAMED_DAYS = ("yesterday", "today", "tomorrow")
 _UNITS = ((31536000, "year"), (2592000, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
 
+_CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 _QUANTITY = (
     r"(\d+(?:\.\d+)?) *(w(?:eeks?)?|d(?:ays?)?|h(?:(?:ou)?rs?)?|m(?:in(?:ute)?s?)?)(?![a-z]) *"
 )
@@ -57,6 +58,12 @@ def parse_instant(text: str, *, now: datetime | None = None, day_end: bool = Fal
     A bare day means its start, a bare week or month that of its first day. With `day_end` they
     mean their last microsecond, and a distance in days and weeks that of the day it reaches.
     """
+    if _CANONICAL.fullmatch(text):
+        try:
+            datetime.fromisoformat(text)
+            return text  # as the store and every export have it: the usual case in bulk
+        except ValueError:
+            pass
     try:
         return _canonical(_read(text.strip().lower(), now or datetime.now(UTC), day_end))
     except OverflowError:

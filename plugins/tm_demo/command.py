@@ -8,7 +8,6 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import click
@@ -82,17 +81,17 @@ def demo(ctx: click.Context, keep: str | None) -> None:
             os.makedirs(keep)
         except OSError as error:
             raise click.UsageError(f"cannot make the folder {keep}: {error.strerror}") from error
-        failed = list(_play(keep))
+        failed = _play(keep)
     else:
         with tempfile.TemporaryDirectory(prefix="tm-demo-") as folder:
-            failed = list(_play(folder))
-    for step in failed:
-        click.echo(f"tm: the demonstration failed at: tm {step.line}", err=True)
-    ctx.exit(1 if failed else 0)
+            failed = _play(folder)
+    if failed is not None:
+        click.echo(f"tm: the demonstration failed at: tm {failed.line}", err=True)
+        ctx.exit(1)
 
 
-def _play(folder: str) -> Iterator[Step]:
-    """Run all steps and give those that did not end as they should."""
+def _play(folder: str) -> Step | None:
+    """Run the steps; gives the one that did not end as it should, after which nothing follows."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("TM_")}
     # The user's own configuration may have features off that the demonstration shows.
     environ |= {"XDG_CONFIG_HOME": folder, "APPDATA": folder, "USER": "ada", "NO_COLOR": "1"}
@@ -113,7 +112,8 @@ def _play(folder: str) -> Iterator[Step]:
         click.echo(done.stdout, nl=False)
         if done.returncode:
             click.echo(f"(exit code {done.returncode})")
-        if step.keeps:
-            ids[step.keeps] = done.stdout.split()[-1] if done.stdout.split() else ""
         if done.returncode != step.code:
-            yield step
+            return step
+        if step.keeps:
+            ids[step.keeps] = done.stdout.split()[-1]
+    return None

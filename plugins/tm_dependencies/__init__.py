@@ -1,0 +1,51 @@
+"""Tasks that wait for others: edges that may change at any time, and a status that follows them."""
+
+from tm_core.api import Action, Field, Hook, Plugin
+
+plugin = Plugin(
+    name="dependencies",
+    summary="Tasks that wait for others, and what can be started now",
+    fields=(
+        Field(
+            "depends_on",
+            "list",
+            help="A task that must be finished first; may be repeated",
+            options=("--depends-on",),
+            max_length=64,
+            stored=False,
+        ),
+    ),
+    hooks={
+        "task_draft": Hook("tm_dependencies.hooks", when=("depends_on", "status")),
+        "task_validate": Hook("tm_dependencies.hooks", when=("depends_on", "status")),
+        "task_write": Hook("tm_dependencies.hooks", when=("depends_on", "status", "task.imported")),
+        "task_undone": Hook("tm_dependencies.hooks"),
+        "task_details": Hook("tm_dependencies.details"),
+        "health_checks": Hook("tm_dependencies.health"),
+    },
+    actions={
+        "dependencies add": Action(
+            "tm_dependencies.actions:add",
+            "Make a task wait for others",
+            "tm_dependencies.views:changed",
+            writes=True,
+        ),
+        "dependencies remove": Action(
+            "tm_dependencies.actions:remove",
+            "Let a task no longer wait for others",
+            "tm_dependencies.views:changed",
+            writes=True,
+        ),
+        "ready": Action(
+            "tm_dependencies.actions:ready",
+            "List the tasks that can be started, the most useful first",
+            "tm_dependencies.views:ready",
+        ),
+        "blocked": Action(
+            "tm_dependencies.actions:blocked",
+            "List the blocked tasks and what each waits for",
+            "tm_dependencies.views:blocked",
+        ),
+    },
+    migrations="migrations",
+)
