@@ -99,7 +99,9 @@ class Signature(NamedTuple):
                 positional.append(value)
         for name, value in extra.items():
             # Empty is no value of most types, but a word to clear a field where the action allows.
-            named[name] = value if value == "" else values.check(fields[name], value)
+            empty = value == "" or (value == [""] and fields[name].type == "list")
+            checked = "" if empty else values.check(fields[name], value)
+            named[name] = resolve(checked) if checked and fields[name].type == "task" else checked
         return positional, named
 
     def given(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:

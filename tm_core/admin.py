@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from . import config_edit, diagnosis, values
+from . import config_edit, values
 from .config import user_config_path
 from .errors import BlankStore, ConfigError, InvalidValue, NoStore, TmError, UsageError
 from .invocation import Invocation, of
@@ -94,11 +94,9 @@ def _feature_file(run: Invocation, user: bool) -> str:
 
 def _known(run: Invocation, name: str) -> str:
     """The feature's name, or a UsageError with the nearest."""
-    from .cli import suggestion
-
     names = [one.name for one in run.workspace.host.installed]
     if name not in names:
-        hint = suggestion(name, names) or f"known: {', '.join(names)}"
+        hint = nearest(name, names) or f"known: {', '.join(names)}"
         raise UsageError(f"there is no feature '{name}'", hint)
     return name
 
@@ -228,7 +226,7 @@ def get_key(key: str) -> None:
         run.output.data(_shown(value))
 
 
-@config.command("set", help="Set a key, such as deadlines.warn_before_hours, to a value.")
+@config.command("set", help="Set a key, such as list.limit, to a value.")
 @_key
 @click.argument("value")
 @_user
@@ -361,6 +359,8 @@ def _list_plugins(run: Invocation) -> None:
 def doctor(ctx: click.Context) -> None:
     """Every finding is a line: level, subject, what it is, what to do."""
     run = _run()
+    from . import diagnosis
+
     findings = list(diagnosis.examine(run.workspace, lambda: run.manager))
     if run.output.as_json:
         run.output.json([finding._asdict() for finding in findings])

@@ -8,7 +8,8 @@ from typing import Any
 
 from . import values
 from .context import Context
-from .errors import Conflict, InvalidValue, TmError, ValidationError
+from .db import encode
+from .errors import Conflict, InvalidValue, ValidationError, is_refusal
 from .host import Host
 from .model import OPEN, Change, Problem, Task
 from .registry import Installed
@@ -16,6 +17,8 @@ from .store import Store, new_event_id
 from .when import instant_now
 
 _STAMPS = ("updated_at", "version")
+_DEEPEST = 40
+"""So many changes may bring each other about; more is a plugin that goes round in circles."""
 _ESSENTIAL = ("title", "status", "created_by", "created_at", "updated_at", "version")
 
 
@@ -31,6 +34,10 @@ class _DryRun(Exception):
     """Leaves the transaction so that nothing is written."""
 
 
+class _Endless(Exception):
+    """Goes up to the outermost change, whose plugin began it."""
+
+
 class Changes:
     """The only writer: a running transaction, its time, and what it records."""
 
@@ -42,6 +49,7 @@ class Changes:
         actor: str,
         session: str,
         context: Callable[[str], Context],
+        before_commit: Callable[[], None],
         after_commit: Callable[[], None],
     ) -> None:
         self.store = store
@@ -53,7 +61,9 @@ class Changes:
         self.request: tuple[str, str] | None = None
         """An idempotency key and the action it stands for, for the next transaction."""
         self._context = context
+        self._before_commit = before_commit
         self._after_commit = after_commit
+        self._depth = 0
         self.transaction_id = ""
         self.first_seq = 0
         """The sequence number of the last transaction's first event."""
@@ -74,14 +84,23 @@ class Changes:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Write everything inside together, or nothing. Nested ones join the outer one.
+        """Write everything inside together, or nothing.
+
+        A nested one joins the outer one, and is undone alone when what it raises is caught there.
 
         Raises:
             AlreadyDone: The idempotency key has done its work before.
             Conflict: The idempotency key belongs to another action.
         """
         if self.active:
-            yield
+            marks = [(rows, len(rows)) for rows in self._recorders]
+            try:
+                with self.store.database.savepoint():
+                    yield
+            except BaseException:
+                for rows, mark in marks:
+                    del rows[mark:]
+                raise
             return
         request, self.request = self.request, None
         try:
@@ -90,10 +109,12 @@ class Changes:
                 self.first_seq = 0
                 self._now = instant_now()
                 if request:
-                    self._once(*request)
+                    self.check_request(*request)
+                    self.store.keep_request(*request, self.transaction_id, self.now)
                 yield
                 if self.dry_run:
                     raise _DryRun
+                self._before_commit()
         except _DryRun:
             return
         finally:
@@ -102,16 +123,16 @@ class Changes:
             self._held.clear()
         self._after_commit()
 
-    def _once(self, key: str, action: str) -> None:
+    def check_request(self, key: str, action: str) -> None:
+        """Raise AlreadyDone, or Conflict, if an idempotency key was used before."""
         known = self.store.find_request(key)
         if known is None:
-            self.store.keep_request(key, action, self.transaction_id, self.now)
-        elif known["action"] != action:
+            return
+        if known["action"] != action:
             raise Conflict(
                 f"the key '{key}' was used for '{known['action']}'", "use a new key for each write"
             )
-        else:
-            raise AlreadyDone(known["transaction_id"])
+        raise AlreadyDone(known["transaction_id"])
 
     @contextmanager
     def event(
@@ -172,8 +193,10 @@ class Changes:
             row = {**before, **row}
         if row == before:
             return
+        record = [table, dict(key), before, None if row is None else dict(row)]
+        encode(record)  # what the log cannot hold is refused here, where the mistake is
         self.store.write_row(table, key, row, exists=before is not None)
-        self._recorders[-1].append([table, dict(key), before, None if row is None else dict(row)])
+        self._recorders[-1].append(record)
 
     def apply(self, change: Change, *, event_type: str = "") -> Task:
         """Take one change through all hooks and write it, with its event.
@@ -182,10 +205,22 @@ class Changes:
             ValidationError: A rule of the kernel or of a plugin refuses it.
             Conflict: The task was changed meanwhile, or its id is taken.
         """
+        if self._depth >= _DEEPEST:
+            raise _Endless(f"changes bring each other about, more than {_DEEPEST} deep")
+        self._depth += 1
+        try:
+            self._apply(change, event_type)
+        finally:
+            self._depth -= 1
+        return change.after
+
+    def _apply(self, change: Change, event_type: str) -> None:
         with self.transaction():
             self._draft(change)
             self._settle(change)
+            settled = change.after.copy()
             self._validate(change)
+            change.after = settled  # what is written is what was checked, whatever a plugin did
             changed = change.changed
             if change.before is None:
                 self.store.insert(change.after)
@@ -193,26 +228,39 @@ class Changes:
                 change.after["version"] = change.before.version + 1
                 change.after["updated_at"] = self.now
                 self.store.update(change.before, change.after, [*changed, *_STAMPS])
+            written = change.after.copy()
             with self._recording(change.rows) as held:
                 self._participate(change)
+            change.after = written
             if changed or change.rows or change.forced:
                 self.append(event_type or type_of(change), change.after.id, event_data(change))
             for each in held:
                 self.append(*each)
-        return change.after
 
     def _draft(self, change: Change) -> None:
         for each in self.host.implementations("task_draft", _occasions(change)):
             saved = change.after.copy()
             try:
                 self.host.invoke(each, ctx=self._context(each.plugin.name), draft=change)
-                for name in change.after:
-                    values.to_column(self.store.fields[name], change.after[name])
-            except TmError:
-                raise
+                self._check_draft(change, saved)
             except Exception as error:
+                if is_refusal(error):
+                    raise
                 change.after = saved
                 self.host.blame(each.plugin, "task_draft", error)
+
+    def _check_draft(self, change: Change, saved: Task) -> None:
+        after = change.after
+        if not isinstance(after, Task) or after.keys() != saved.keys():
+            raise TypeError("draft.after must keep its fields")
+        if change.before is not None and after.id != saved.id:
+            raise ValueError("the id of a task stays")
+        for name in after:
+            if after[name] != saved[name]:
+                try:
+                    values.check(self.store.fields[name], after[name])
+                except InvalidValue as error:  # not the user's mistake
+                    raise ValueError(error.message) from error
 
     def _settle(self, change: Change) -> None:
         """The kernel's own rules: canonical values, and what a status brings with it."""
@@ -256,6 +304,11 @@ class Changes:
                     change.forced.append(problem.message)
                 else:
                     refused.append(problem)
+        for one in self.host.unusable("task_validate"):
+            # Somebody asked for what this plugin does, so that it may not pass unchecked.
+            asked = {field.name for field in self.host.manifest(one.name).fields}
+            if asked & change.options.keys():
+                refused.append(_could_not_check(one))
         if not refused:
             return
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
@@ -279,12 +332,13 @@ class Changes:
             wrong = next((item for item in found if not isinstance(item, Problem)), None)
             if wrong is not None:
                 raise TypeError(f"task_validate gave {type(wrong).__name__}, not a Problem")
-        except TmError:
-            raise
+            encode(change.data)
         except Exception as error:
+            if is_refusal(error):
+                raise
+            change.data.pop(plugin.name, None)
             self.host.blame(plugin, "task_validate", error)
-            message = f"'{plugin.name}' could not check the change"
-            return [Problem(message, overridable=True, hint="--force overrides; see tm doctor")]
+            return [_could_not_check(plugin)]
         return found
 
     def _participate(self, change: Change) -> None:
@@ -295,10 +349,12 @@ class Changes:
             try:
                 with self.store.database.savepoint():
                     self.host.invoke(each, ctx=self._context(each.plugin.name), change=change)
-            except TmError:
-                raise  # a deliberate refusal
+                    encode(change.data)
             except Exception as error:
+                if is_refusal(error) or (isinstance(error, _Endless) and self._depth > 1):
+                    raise
                 del change.rows[mark:], held[held_mark:]
+                change.data.pop(each.plugin.name, None)
                 self.host.blame(each.plugin, "task_write", error)
 
     def settle_undone(self, undone: Sequence[Change]) -> None:
@@ -307,10 +363,18 @@ class Changes:
             try:
                 with self.store.database.savepoint():
                     self.host.invoke(each, ctx=self._context(each.plugin.name), changes=undone)
-            except TmError:
-                raise  # a deliberate refusal
             except Exception as error:
+                if is_refusal(error):
+                    raise
                 self.host.blame(each.plugin, "task_undone", error)
+
+
+def _could_not_check(plugin: Installed) -> Problem:
+    return Problem(
+        f"'{plugin.name}' could not check the change",
+        overridable=True,
+        hint=f"--force overrides, or tm config disable {plugin.name}",
+    )
 
 
 def _occasions(change: Change) -> set[str]:

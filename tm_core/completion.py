@@ -20,10 +20,11 @@ class TaskIdType(click.types.StringParamType):
         """Ids that begin so, with their titles."""
         from click.shell_completion import CompletionItem
 
-        from .invocation import of
-
+        root = ctx.find_root()
+        invocation: Any = root.obj  # tm_core.invocation, which imports this module
+        invocation.take(root.params)
         try:
-            tasks = of(ctx).manager.find(f"startswith(id, {incomplete!r})", limit=50)
+            tasks = invocation.manager.find(f"startswith(id, {incomplete!r})", limit=50)
         except TmError:
             return []
         return [CompletionItem(task.id, help=task.title) for task in tasks]

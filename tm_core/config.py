@@ -232,22 +232,24 @@ class Config:
         found = [(layer.name, layer.origin, layer.value(key, setting)) for layer in self.layers]
         return [entry for entry in found if entry[2] is not None]
 
-    def features(self, manifests: Iterable[Plugin]) -> FeatureChoice:
+    def features(self, manifests: Iterable[Plugin], broken: Iterable[str] = ()) -> FeatureChoice:
         """Decide which plugins are on: see `tm_core.features.choose`.
 
-        Raises PluginError if a required feature is not installed or off, except when safe.
+        Of those in `broken` there is no manifest, and whoever knows why says so. Raises PluginError
+        if another required feature is not installed or off, except when safe.
         """
         choice = choose(self.layers, manifests)
         if not self._safe:
-            check_required(choice)
+            check_required(choice._replace(required=choice.required - {*broken}))
         return choice
 
-    def check(self, manifests: Iterable[Plugin]) -> list[str]:
+    def check(self, manifests: Iterable[Plugin], broken: Iterable[str] = ()) -> list[str]:
         """Look at every value of every layer; return warnings, each one line.
 
         Warned about: names and settings of plugins that are not installed. Raises ConfigError for
         an unknown key or a value that does not fit, PluginError as `features` does.
         """
+        broken = frozenset(broken)
         manifests = list(manifests)
         config = self.with_plugins(manifests)
         known = {manifest.name: manifest.config for manifest in manifests}
@@ -261,7 +263,7 @@ class Config:
                     continue
                 elif name in known and name != "features":
                     config._check_section(layer, name, known[name])
-                elif is_legacy(name):
+                elif is_legacy(name) or name in broken:
                     continue
                 elif value is None or isinstance(value, dict):
                     warnings.append(
@@ -275,7 +277,8 @@ class Config:
                     )
         return warnings + [
             f"feature {name!r} is configured, but not installed{nearest(name, known)}"
-            for name in config.features(manifests).unknown
+            for name in config.features(manifests, broken).unknown
+            if name not in broken
         ]
 
     def _variant(self, layers: Iterable[Layer], settings: Mapping[str, Setting]) -> Config:

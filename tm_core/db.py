@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .context import Database, Row, SQLDialect
-from .errors import DatabaseBusy, DatabaseError, NoStore
+from .errors import BadStatement, DatabaseBusy, DatabaseError, NoStore
 
 
 class SQLiteDialect:
@@ -135,7 +135,7 @@ class SQLite:
             return DatabaseError(
                 f"the store {self.url} cannot be opened", "check the path and its permissions"
             )
-        return DatabaseError(f"the store refused: {text}", "tm doctor")
+        return BadStatement(f"the store refused: {text}", "tm doctor")
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         try:

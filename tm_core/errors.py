@@ -62,6 +62,12 @@ class DatabaseBusy(DatabaseError):
     code = "database_busy"
 
 
+class BadStatement(DatabaseError):
+    """One statement was refused, for instance for an unknown table; the store itself is well."""
+
+    code = "bad_statement"
+
+
 class BlankStore(DatabaseError):
     """A database without any tables, such as an interrupted `tm init` leaves."""
 
@@ -139,3 +145,11 @@ class FeatureDisabled(PluginError):
         super().__init__(
             f"feature '{feature}' is disabled", f"tm config enable {feature}", feature=feature
         )
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether a plugin that raises this refuses deliberately, or the store itself is in trouble.
+
+    Anything else is a mistake of the plugin, a wrong SQL statement included.
+    """
+    return isinstance(error, TmError) and not isinstance(error, BadStatement)

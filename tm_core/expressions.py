@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _KINDS = {
     "str": "text",
+    "task": "text",
     "int": "number",
     "float": "number",
     "duration": "number",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from . import values
 from .config import Config
 from .errors import FeatureDisabled, PluginError, TmError
 from .migrate import MigrationSet
@@ -34,6 +35,16 @@ class Implementation(NamedTuple):
     arguments: tuple[str, ...]
 
 
+@contextlib.contextmanager
+def guarded() -> Iterator[None]:
+    """Around a plugin's code: what it prints goes to stderr, and it cannot end the process."""
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            yield
+        except SystemExit as error:
+            raise RuntimeError(f"it called sys.exit({error.code!r})") from error
+
+
 class Host:
     """The plugins of one process: what they declare, and how they are called."""
 
@@ -50,9 +61,10 @@ class Host:
         self.config = config
         self.failures: list[Failure] = []
         self._report = report
-        self._strict = strict
-        manifests = [one.manifest for one in installed if one.manifest is not None]
-        choice = config.features(manifests)
+        self.strict = strict
+        manifests = self.manifests()
+        broken = [one.name for one in installed if one.error]
+        choice = config.features(manifests, broken)
         self.required = choice.required
         self.reasons = choice.reasons
         on = frozenset[str]() if safe else choice.enabled
@@ -65,29 +77,46 @@ class Host:
         self._pluggy: Any = None
         self._registered: set[str] = set()
         self._attempted: set[tuple[str, str]] = set()
+        self._unusable: dict[tuple[str, str], tuple[str, Exception]] = {}
+        """Why a plugin's module gives none of its hooks (""), or not this one; found by a hook."""
         self._declared: dict[str, tuple[Installed, Field]] | None = None
 
     def _blame_start(self, one: Installed) -> None:
-        failure = Failure(one.name, one.source, "start", one.error)
-        self.failures.append(failure)
+        self.failures.append(Failure(one.name, one.source, "start", one.error))
+        line = f"plugin '{one.name}' ({one.source}): {one.error}"
         if one.name in self.required:
-            raise PluginError(f"required plugin '{one.name}' ({one.source}): {one.error}")
-        self._report(f"plugin '{one.name}' ({one.source}): {one.error}")
+            raise PluginError(f"required {line}")
+        if self.strict:
+            raise PluginError(line)
+        self._report(line)
 
-    def blame(self, plugin: Installed, where: str, error: BaseException) -> None:
-        """Note and say, in one line, that a plugin did not do its part.
+    def blame(
+        self, plugin: Installed, where: str, error: BaseException, *, committed: bool = False
+    ) -> None:
+        """Note and say, in one line, that a plugin did not do its part; say the same only once.
+
+        Args:
+            plugin: The plugin.
+            where: The hook, or what else it was asked for.
+            error: What it raised.
+            committed: The change is written, and nothing can stop it any more.
 
         Raises:
             PluginError: The project requires the plugin.
         """
-        if self._strict:
+        if self.strict:
             raise error
+        who = f"plugin '{plugin.name}' ({plugin.source})"
         cause = error.message if isinstance(error, TmError) else describe(error)
-        self.failures.append(Failure(plugin.name, plugin.source, where, cause))
-        line = f"plugin '{plugin.name}' ({plugin.source}): {where}: {cause}"
-        if plugin.name in self.required:
+        failure = Failure(plugin.name, plugin.source, where, cause.removeprefix(f"{who} "))
+        line = f"{who}: {where}: {failure.cause}"
+        known = failure in self.failures
+        if not known:
+            self.failures.append(failure)
+        if plugin.name in self.required and not committed:
             raise PluginError(f"required {line}") from error
-        self._report(line)
+        if not known:
+            self._report(line)
 
     def manifest(self, name: str) -> Plugin:
         """The manifest of an enabled plugin."""
@@ -95,9 +124,18 @@ class Host:
         assert manifest is not None
         return manifest
 
+    def manifests(self) -> list[Plugin]:
+        """The manifests of all plugins that can be used, on or off."""
+        return [one.manifest for one in self.installed if one.manifest is not None]
+
     def settings(self, name: str) -> Mapping[str, Any]:
         """A plugin's own settings, with defaults."""
         return self.config.section(self.manifest(name)) if name in self.enabled else {}
+
+    def drop(self, name: str) -> None:
+        """Turn a plugin off for this process, because the store cannot serve it."""
+        del self.enabled[name]
+        self._declared = None
 
     def is_known(self, name: str) -> bool:
         """Whether a plugin of this name is installed, on or off."""
@@ -123,11 +161,17 @@ class Host:
                         self.blame(one, "fields", PluginError(cause))
                         continue
                     taken.add(field.name)
-                    if field.choices_setting:
-                        choices = tuple(self.settings(one.name)[field.choices_setting])
-                        field = field._replace(choices=choices)  # as configured
-                    self._declared[field.name] = (one, field)
+                    self._declared[field.name] = (one, self._configured(one, field))
         return self._declared
+
+    def _configured(self, one: Installed, field: Field) -> Field:
+        if not field.choices_setting:
+            return field
+        choices = tuple(map(str, self.settings(one.name)[field.choices_setting]))
+        default = field.default
+        if default is not None and default not in choices:
+            default = next(iter(choices), None)
+        return field._replace(choices=choices, default=default)
 
     def fields(self) -> list[Field]:
         """The fields that are columns: the kernel's, then the enabled plugins'."""
@@ -232,7 +276,7 @@ class Host:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            if self._strict:
+            if self.strict:
                 raise
             raise PluginError(
                 f"plugin '{plugin.name}' ({plugin.source}) cannot load {target}: {describe(error)}",
@@ -240,39 +284,50 @@ class Host:
             ) from error
 
     def implementations(
-        self, hook: str, touched: Iterable[str] | None = None
+        self,
+        hook: str,
+        touched: Iterable[str] | None = None,
+        *,
+        only: Iterable[str] | None = None,
+        committed: bool = False,
     ) -> list[Implementation]:
         """The enabled plugins' functions for a hook, in calling order; loads what is needed.
 
         Args:
             hook: The hook's name.
             touched: What a change touches; plugins that do not care for it are left out unloaded.
+            only: From these plugins; from all by default.
+            committed: The change is written: also a required plugin cannot stop it any more.
         """
         names = None if touched is None else set(touched)
-        wanted: set[str] = set()
+        wanted: dict[str, Installed] = {}
         for one in self.enabled.values():
             where = self.manifest(one.name).hooks.get(hook)
-            if where is None:
+            if where is None or (only is not None and one.name not in only):
                 continue
             if names is not None and where.when and names.isdisjoint(where.when):
                 continue
-            wanted.add(one.name)
-            self._register(one, where, hook)
+            wanted[_registration(one, where)] = one
+            self._register(one, where, hook, committed)
         if not wanted or self._pluggy is None:
             return []
         order = list(self.enabled)
         found: list[tuple[int, int, Implementation]] = []
         for each in getattr(self._pluggy.hook, hook).get_hookimpls():
-            name = each.plugin_name.partition("/")[0]
-            if name in wanted:
+            if each.plugin_name in wanted:
+                plugin = wanted[each.plugin_name]
                 turn = 0 if each.tryfirst else 2 if each.trylast else 1
-                call = Implementation(self.enabled[name], each.function, tuple(each.argnames))
-                found.append((turn, order.index(name), call))
+                call = Implementation(plugin, each.function, tuple(each.argnames))
+                found.append((turn, order.index(plugin.name), call))
         return [call for _, _, call in sorted(found, key=lambda item: item[:2])]
 
-    def _register(self, one: Installed, where: Hook, hook: str) -> None:
+    def _register(self, one: Installed, where: Hook, hook: str, committed: bool) -> None:
         target = where.target
-        name = f"{one.name}/{target if isinstance(target, str) else id(target)}"
+        name = _registration(one, where)
+        fault = self._fault(name, hook)
+        if fault is not None:
+            self.blame(one, *fault, committed=committed)
+            return
         if (name, hook) in self._attempted:
             return
         self._attempted.add((name, hook))
@@ -283,14 +338,28 @@ class Host:
                 self._registered.add(name)
                 manager.register(module, name=name)
                 manager.check_pending()
-            if not any(each.plugin_name == name for each in self._hookimpls(hook)):
-                raise PluginError(f"{target} has no @hookimpl function '{hook}'")
-        except TmError as error:
-            self.blame(one, hook, error)
-        except Exception as error:  # pluggy's own refusals: unknown hook, wrong arguments
+        except Exception as error:  # pluggy's own refusals, too: unknown hook, wrong arguments
             if manager.has_plugin(name):
                 manager.unregister(name=name)
-            self.blame(one, hook, error)
+            self._unusable[name, ""] = (hook, error)
+            self.blame(one, hook, error, committed=committed)
+            return
+        if not any(each.plugin_name == name for each in self._hookimpls(hook)):
+            missing = PluginError(f"{target} has no @hookimpl function '{hook}'")
+            self._unusable[name, hook] = (hook, missing)
+            self.blame(one, hook, missing, committed=committed)
+
+    def _fault(self, name: str, hook: str) -> tuple[str, Exception] | None:
+        return self._unusable.get((name, "")) or self._unusable.get((name, hook))
+
+    def unusable(self, hook: str) -> list[Installed]:
+        """The enabled plugins that declare a hook and whose module could not be used for it."""
+        return [
+            one
+            for one in self.enabled.values()
+            if (where := self.manifest(one.name).hooks.get(hook)) is not None
+            and self._fault(_registration(one, where), hook) is not None
+        ]
 
     def _hookimpls(self, hook: str) -> list[Any]:
         return list(getattr(self._manager().hook, hook).get_hookimpls())
@@ -306,39 +375,58 @@ class Host:
         return self._pluggy
 
     def invoke(self, implementation: Implementation, **arguments: Any) -> Any:
-        """Call one plugin's function; what it prints goes to stderr."""
+        """Call one plugin's function; a generator is run to its end."""
         chosen = {name: arguments[name] for name in implementation.arguments}
-        with contextlib.redirect_stdout(sys.stderr):
-            try:
-                return implementation.function(**chosen)
-            except SystemExit as error:
-                raise PluginError(f"it called sys.exit({error.code!r})") from error
+        with guarded():
+            result = implementation.function(**chosen)
+            return list(result) if isinstance(result, Iterator) else result
 
-    def collect(self, hook: str, context: Callable[[str], Any]) -> list[tuple[Installed, Any]]:
+    def collect(
+        self,
+        hook: str,
+        context: Callable[[str], Any],
+        *,
+        only: Iterable[str] | None = None,
+        committed: bool = False,
+    ) -> list[tuple[Installed, Any]]:
         """All items that the plugins give for a collecting hook, with their givers.
 
         Args:
             hook: The hook's name.
             context: Makes the context for a plugin's name.
+            only: From these plugins; from all by default.
+            committed: As for `implementations`.
         """
         found: list[tuple[Installed, Any]] = []
-        for implementation in self.implementations(hook):
+        for implementation in self.implementations(hook, only=only, committed=committed):
             plugin = implementation.plugin
             try:
                 items = list(self.invoke(implementation, ctx=context(plugin.name)) or ())
             except Exception as error:
-                self.blame(plugin, hook, error)
+                self.blame(plugin, hook, error, committed=committed)
                 continue
             found.extend((plugin, item) for item in items)
         return found
 
 
-def in_code(plugin: Plugin) -> Installed:
-    """A plugin that was made in code rather than installed. Raises PluginError."""
-    fault = manifest_fault(plugin, plugin.name)
-    if fault:
-        raise PluginError(f"plugin '{plugin.name}': {fault}")
-    return Installed(plugin.name, plugin)
+def in_code(plugins: Iterable[Plugin], installed: Iterable[Installed]) -> list[Installed]:
+    """Plugins that were made in code rather than installed. Raises PluginError."""
+    taken = {one.name: one.source for one in installed}
+    made: list[Installed] = []
+    for plugin in plugins:
+        fault = manifest_fault(plugin, plugin.name)
+        if not fault and plugin.name in taken:
+            fault = f"the name '{plugin.name}' belongs to {taken[plugin.name]}"
+        if fault:
+            raise PluginError(f"plugin '{plugin.name}': {fault}")
+        made.append(Installed(plugin.name, plugin))
+        taken[plugin.name] = made[-1].source
+    return made
+
+
+def _registration(one: Installed, where: Hook) -> str:
+    """The name under which pluggy knows the module (or object) that has a plugin's hooks."""
+    return f"{one.name}/{where.target if isinstance(where.target, str) else id(where.target)}"
 
 
 def _reader(one: Installed, fields: Sequence[Field]) -> Callable[[str], str]:
@@ -353,6 +441,10 @@ def _reader(one: Installed, fields: Sequence[Field]) -> Callable[[str], str]:
             with open(os.path.join(one.folder, folder, name), encoding="utf-8") as file:
                 return file.read()
         kind = _COLUMN_TYPES.get(field.type, "TEXT")
+        if field.default is not None:
+            # Tasks that are there already, and those added while the plugin is off, have it too.
+            value = str(values.to_column(field, field.default)).replace("'", "''")
+            kind += f" DEFAULT '{value}'"
         text = f'ALTER TABLE task ADD COLUMN "{field.name}" {kind};\n'
         if field.indexed:
             text += (

@@ -32,6 +32,13 @@ class Invocation:
         self._workspace: Workspace | None = None
         self._manager: TaskManager | None = None
         self._entries: dict[str, tuple[Installed, Action | Command]] | None = None
+        self._warned: set[str] = set()
+
+    def _warn(self, line: str) -> None:
+        """Say it once, however often this run looks around."""
+        if line not in self._warned:
+            self._warned.add(line)
+            self.output.warn(line)
 
     def take(self, values: Mapping[str, Any]) -> None:
         """Take over global options, wherever on the line they stood."""
@@ -56,7 +63,7 @@ class Invocation:
                 settings=get("settings") or (),
                 plugin_flags=get("plugin_flags") or (),
                 safe=bool(get("safe")),
-                report=self.output.warn,
+                report=self._warn,
             )
             if not get("color"):
                 self.output.color = str(self._workspace.config.get("output.color") or "auto")
@@ -148,18 +155,20 @@ class Invocation:
         if command.entry.writes and not key:
             key = self.workspace.environ.get("TM_REQUEST_ID", "")
         self.output.dry_run = dry_run
-        with manager.options(dry_run=dry_run, key=key, action=command.full):
-            try:
+        try:
+            with manager.options(dry_run=dry_run, key=key, action=command.full):
                 result = manager.run(
                     command.full, command.plugin, command.function, command.signature, given
                 )
-            except AlreadyDone as done:
-                repeated = True
-                result = manager.task_of(done.transaction_id)
+        except AlreadyDone as done:
+            repeated = True
+            result = manager.task_of(done.transaction_id)
         if repeated:
             self.output.say("Done before under this key; nothing was written")
         view = command.entry.view
         self.output.tell_dry_run()
+        if repeated and result is None:
+            return
         if not view or self.output.as_json or (repeated and command.plugin.name != "kernel"):
             self.output.result(result)
         else:
@@ -288,17 +297,24 @@ def _option(
     help_text = f"{field.help} ({choices})" if choices and field.help else field.help or choices
     return click.Option(
         [*free, field.name],
-        type=click.UNPROCESSED,
+        type=_type_of(field),
         multiple=multiple,
         default=None,
         help=help_text,
-        metavar=_METAVARS.get(field.type, field.name.upper()),
+        metavar=_METAVARS.get(field.type, flags[-1].lstrip("-").replace("-", "_").upper()),
         callback=_from_file if field.type == "json" else None,
         shell_complete=lambda ctx, param, begun: [c for c in field.choices if c.startswith(begun)],
     )
 
 
+def _type_of(field: Field) -> Any:
+    from .completion import TaskIdType
+
+    return TaskIdType() if field.type == "task" else click.UNPROCESSED
+
+
 _METAVARS = {
+    "task": "ID",
     "int": "N",
     "float": "NUMBER",
     "duration": "HOURS",

@@ -14,7 +14,16 @@ from . import migrate, values
 from .actions import Signature, signature_of
 from .changes import AlreadyDone, Changes
 from .context import Database
-from .errors import Conflict, FeatureDisabled, InvalidValue, NotFound, TmError, UsageError
+from .errors import (
+    Conflict,
+    FeatureDisabled,
+    InvalidValue,
+    NotFound,
+    PluginError,
+    TmError,
+    UsageError,
+    is_refusal,
+)
 from .host import Host
 from .migrate import MigrationSet
 from .model import Action, Change, Event, Field, Finding, Plugin, Task
@@ -60,13 +69,15 @@ class TaskManager:
         self.migrated = self._migrate(create)
         """Names of the migrations that opening the store applied."""
         self.store = Store(self.database, self.host.fields())
-        self._outbox = Outbox(self.store, self.host, self._context)
+        session = os.urandom(4).hex()
+        self._outbox = Outbox(self.store, self.host, self._context, session)
         self._changes = Changes(
             self.store,
             self.host,
             actor=values.check(_ACTOR, actor or workspace.actor),
-            session=os.urandom(4).hex(),
+            session=session,
             context=self._context,
+            before_commit=self._note,
             after_commit=self._deliver,
         )
         self._session = Session(
@@ -147,7 +158,7 @@ class TaskManager:
     def _migration_failed(self, owner: str, error: TmError) -> None:
         plugin = self.host.enabled[owner]
         self.host.blame(plugin, "migration", error)
-        del self.host.enabled[owner]
+        self.host.drop(owner)
 
     def _context(self, plugin: str) -> PluginContext:
         return PluginContext(lambda: self._session, plugin)
@@ -174,13 +185,20 @@ class TaskManager:
             dry_run: Do everything, then write nothing.
             force: Pass overridable problems; the event records them.
             key: An idempotency key: a write that was done under it is not done again.
-            action: What the key stands for; using it for something else is a Conflict.
+            action: What the key stands for.
+
+        Raises:
+            AlreadyDone: The idempotency key has done its work before.
+            Conflict: The idempotency key belongs to another action.
         """
         changes = self._changes
         key = values.check(_KEY, key)
         saved = (changes.dry_run, changes.force)
         changes.dry_run, changes.force = dry_run or saved[0], force or saved[1]
         if key:  # without one, that of the action around stands: it ends with a transaction
+            # Looked at before anything else, since a task that was purged cannot be found again;
+            # the transaction looks once more, when nobody else can write.
+            changes.check_request(key, action)
             changes.request = (key, action)
         try:
             yield
@@ -329,6 +347,7 @@ class TaskManager:
         stored, options = self._split(verb, fields, also)
         options = self.host.option_defaults(verb) | options
         evidence: dict[str, Any] = {}
+        # Inside a transaction nothing may be read or run: what needs evidence is unknown there.
         if stored.get("status") == "completed" and not self._changes.active:
             task = self.get(task_id, details=False)
             evidence = self.gather_evidence(task, touched={*stored, *options}, options=options)
@@ -567,10 +586,10 @@ class TaskManager:
         for each in self.host.implementations("evidence", touched):
             context = self._context(each.plugin.name)
             try:
-                found |= self.host.invoke(each, ctx=context, task=task, sources=sources) or {}
-            except TmError:
-                raise
+                found |= dict(self.host.invoke(each, ctx=context, task=task, sources=sources) or {})
             except Exception as error:
+                if is_refusal(error):
+                    raise
                 self.host.blame(each.plugin, "evidence", error)
         return found
 
@@ -578,31 +597,48 @@ class TaskManager:
         """Put into each task what plugins tell about it."""
         if not tasks:
             return
+        taken = set(self.store.fields)
         for each in self.host.implementations("task_details"):
             context = self._context(each.plugin.name)
             try:
-                parts = self.host.invoke(each, ctx=context, tasks=tasks) or {}
-                for name, by_id in parts.items():
-                    for task in tasks:
-                        if task.id in by_id:
-                            task.details[name] = by_id[task.id]
+                parts = dict(self.host.invoke(each, ctx=context, tasks=tasks) or {})
+                given = {name: {**by_id} for name, by_id in parts.items()}
+                if not taken.isdisjoint(given):
+                    names = ", ".join(sorted(taken & given.keys()))
+                    raise ValueError(f"there is a field or part of this name: {names}")
             except Exception as error:
                 self.host.blame(each.plugin, "task_details", error)
+                continue
+            taken |= given.keys()
+            for task in tasks:
+                task.details |= {
+                    n: by_id[task.id] for n, by_id in given.items() if task.id in by_id
+                }
 
     def health(self) -> Iterator[Finding]:
         """What plugins find when they look after themselves."""
         for each in self.host.implementations("health_checks"):
             name = each.plugin.name
             try:
-                yield from self.host.invoke(each, ctx=self._context(name)) or ()
+                found = list(self.host.invoke(each, ctx=self._context(name)) or ())
+                wrong = next((item for item in found if not isinstance(item, Finding)), None)
+                if wrong is not None:
+                    raise TypeError(f"health_checks gave {type(wrong).__name__}, not a Finding")
+                yield from found
             except Exception as error:
                 yield Finding("error", f"plugin {name}", f"health check: {describe(error)}")
 
+    def _observed(self) -> bool:
+        hooks = (self.host.manifest(name).hooks for name in self.host.enabled)
+        return bool(self._changes.first_seq) and any("event_handlers" in each for each in hooks)
+
+    def _note(self) -> None:
+        if self._observed():
+            self._outbox.note(self._changes.first_seq)
+
     def _deliver(self) -> None:
-        if self._changes.first_seq and any(
-            "event_handlers" in self.host.manifest(n).hooks for n in self.host.enabled
-        ):
-            self._outbox.deliver(self._changes.first_seq - 1)
+        if self._observed():
+            self._outbox.deliver()
 
     def deliver(self) -> None:
         """Hand out events that wait for their handlers, for instance after a failure."""
@@ -623,10 +659,13 @@ class TaskManager:
                 if value is None:
                     continue
                 raise self._unknown(verb, name)
+            checked = values.check(field, value)
+            if field.type == "task" and checked is not None:
+                checked = self.store.resolve(checked)
             if field.stored:
-                stored[name] = values.check(field, value)
-            elif value is not None:
-                options[name] = values.check(field, value)
+                stored[name] = checked
+            elif checked is not None:
+                options[name] = checked
         return stored, options
 
     def _unknown(self, verb: str, name: str) -> TmError:
@@ -688,7 +727,17 @@ class TaskManager:
         """
         fields = self.host.fields_on(command)
         positional, named = signature.bind(given, self.store.resolve, fields)
-        return function(self._context(plugin.name), *positional, **named)
+        try:
+            return function(self._context(plugin.name), *positional, **named)
+        except (TmError, AlreadyDone, BrokenPipeError):
+            raise
+        except Exception as error:
+            if self.host.strict or plugin.name not in self.host.enabled:
+                raise
+            raise PluginError(
+                f"plugin '{plugin.name}' ({plugin.source}): '{command}': {describe(error)}",
+                "--debug shows where, if you are its author",
+            ) from error
 
     def once(self, key: str, action: str, *arguments: Any, **named: Any) -> Any:
         """Run an action under an idempotency key; done before, it gives the task that it was about.
@@ -702,19 +751,22 @@ class TaskManager:
         Raises:
             Conflict: The key was used for another action.
         """
-        with self.options(key=key, action=action):
-            try:
+        try:
+            with self.options(key=key, action=action):
                 return getattr(self, method_name(action))(*arguments, **named)
-            except AlreadyDone as done:
-                return self.task_of(done.transaction_id)
+        except AlreadyDone as done:
+            return self.task_of(done.transaction_id)
 
     def task_of(self, transaction_id: str) -> Task | None:
-        """The task that a transaction was about: that of its first event."""
+        """The task that a transaction was about: that of its first event; None if it is gone."""
         events = self.store.events("transaction_id = ?", [transaction_id], limit=1)
         event = next(events, None)
         if event is None or event["task_id"] is None:
             return None
-        return self.get(event["task_id"])
+        task = self.store.get(event["task_id"])
+        if task is not None:
+            self.add_details([task])
+        return task
 
 
 def _no_progress(done: int, total: int) -> None:

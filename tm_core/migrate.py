@@ -70,15 +70,15 @@ def apply(
     """Do what is pending and give its names. A plugin's failing step is undone and blamed."""
     todo = pending(database, sets)
     applied: list[str] = []
-    if todo and backup and _has_tasks(database):
-        database.backup("before-migration")
+    save = bool(todo) and backup and _has_tasks(database)
     failed: set[str] = set()
     for each, name in todo:
         if each.owner in failed:
             continue
         try:
-            if _step(database, each, name):
+            if _step(database, each, name, save=save):
                 applied.append(f"{each.owner}:{name}")
+                save = False
         except TmError as error:
             if each.owner == "kernel":
                 raise
@@ -111,7 +111,11 @@ def _has_tasks(database: Database) -> bool:
     return bool(database.columns("task") and database.query("SELECT 1 AS found FROM task LIMIT 1"))
 
 
-def _step(database: Database, each: MigrationSet, name: str) -> bool:
+def _step(database: Database, each: MigrationSet, name: str, *, save: bool) -> bool:
+    """Do one step. The store is copied when the step has worked and before it counts.
+
+    So a plugin's step that fails at every start does not leave a copy each time.
+    """
     with database.transaction():
         for statement in BOOKKEEPING:
             database.execute(statement)
@@ -132,6 +136,8 @@ def _step(database: Database, each: MigrationSet, name: str) -> bool:
             "INSERT INTO migration (owner, name, at) VALUES (?, ?, ?)",
             [each.owner, name, instant_now()],
         )
+        if save:
+            database.backup("before-migration")
     return True
 
 

@@ -15,7 +15,10 @@ PRIORITIES = ("low", "medium", "high", "critical")
 STATUSES = ("pending", "in_progress", "blocked", "completed", "cancelled", "deleted")
 OPEN = ("pending", "in_progress", "blocked")
 """Statuses in which work is still to be done."""
-FIELD_TYPES = ("str", "int", "float", "bool", "datetime", "duration", "enum", "json", "list")
+FIELD_TYPES = (
+    *("str", "int", "float", "bool", "datetime", "duration", "enum", "json", "list"),
+    "task",
+)
 
 
 class Field(NamedTuple):
@@ -27,7 +30,8 @@ class Field(NamedTuple):
     name: str
     """Column, JSON key and Python name: `estimated_hours`. The option is `--estimated-hours`."""
     type: str
-    """One of `FIELD_TYPES`. A datetime is UTC, a duration is in hours, a list holds strings."""
+    """One of `FIELD_TYPES`. A datetime is UTC, a duration is in hours, a list holds strings, and a
+    task is the id of one: any unambiguous beginning of it is accepted."""
     on: tuple[str, ...] = ("add", "update")
     """The commands that take it; on `list` it selects the tasks that have the value."""
     help: str = ""
@@ -47,6 +51,9 @@ class Field(NamedTuple):
     stored: bool = True
     """False: no column. The plugin finds the value in `Change.options` and keeps it itself."""
     default: Any = None
+    """What every task has unless it is told otherwise, those from before the field included. A
+    field with a default cannot be cleared. With `choices_setting`, where the setting lacks it, the
+    first choice stands in for it."""
     default_setting: str = ""
     """For a field that is not stored: a setting of the same plugin, whose value counts when the
     option is not given, unless it is empty or false."""

@@ -69,16 +69,27 @@ def installed_plugins(cache_folder: str | None) -> list[Installed]:
     if cache_folder is not None:
         name = f"index-{zlib.crc32(repr(key).encode()):08x}.json"
         index_file = os.path.join(cache_folder, name)
-        index = read_json(index_file)
-        if isinstance(index, dict) and index.get("key") == key and _holds(index["stamps"]):
-            return [_decoded(row) for row in index["plugins"]]
+        indexed = _from_index(read_json(index_file), key)
+        if indexed is not None:
+            return indexed
     found = _scan()
-    if index_file:
+    # Why an import fails may lie in any file; it is tried anew until it works.
+    if index_file and not any(one.error and not one.folder for one, _ in found):
         stamps = {path: _stamp(path) for path in [*search_path, *_files(found)]}
         write_json_atomically(
             index_file, {"key": key, "stamps": stamps, "plugins": [one for one, _ in found]}
         )
     return [one for one, _ in found]
+
+
+def _from_index(index: Any, key: list[Any]) -> list[Installed] | None:
+    """What an index file says; None when it is of no use, whoever wrote it."""
+    try:
+        if index["key"] == key and _holds(index["stamps"]):
+            return [_decoded(row) for row in index["plugins"]]
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        pass
+    return None
 
 
 def _stamp(path: str) -> int:

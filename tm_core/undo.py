@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .changes import Changes
 from .errors import Conflict, NotFound
 from .model import Change, Event, Task
@@ -78,8 +80,7 @@ def _revert(changes: Changes, event: Event) -> Change | None:
     before = store.get(task_id) if task_id is not None else None
     record = {"undoes": event["seq"], "undoes_transaction": event["transaction_id"]}
     if "after" in data and task_id is not None:
-        _revert_task(changes, event, task_id)
-        record |= {"before": data["after"], "after": data["before"]}
+        record |= _revert_task(changes, event, task_id)
     if reverted:
         record["rows"] = reverted
     changes.append("task.undone", task_id, record)
@@ -91,7 +92,8 @@ def _revert(changes: Changes, event: Event) -> Change | None:
     return change
 
 
-def _revert_task(changes: Changes, event: Event, task_id: str) -> None:
+def _revert_task(changes: Changes, event: Event, task_id: str) -> dict[str, Any]:
+    """Write the task back, and give what was written as an event holds it."""
     store = changes.store
     then, now = event["data"]["before"], event["data"]["after"]
     current = store.get(task_id)
@@ -99,7 +101,7 @@ def _revert_task(changes: Changes, event: Event, task_id: str) -> None:
         raise _changed_since(event, f"task {task_id}")
     if current is None:
         store.insert(Task({name: then.get(name) for name in store.fields}))
-        return
+        return {"before": None, "after": then}
     names = [n for n in now if n in store.fields and n not in ("version", "updated_at")]
     if any(current[name] != now[name] for name in names):
         raise _changed_since(event, f"task {task_id}")
@@ -107,11 +109,16 @@ def _revert_task(changes: Changes, event: Event, task_id: str) -> None:
         if _worked_on_since(store, event, task_id):
             raise _changed_since(event, f"task {task_id}")
         store.purge(task_id)
-        return
+        return {"before": now, "after": None}
     after = Task({**current, **{name: then.get(name) for name in names}})
     after["version"] = current.version + 1
     after["updated_at"] = changes.now
-    store.update(current, after, [*names, "version", "updated_at"])
+    written = [*names, "version", "updated_at"]
+    store.update(current, after, written)
+    return {
+        "before": {name: current[name] for name in written},
+        "after": {name: after[name] for name in written},
+    }
 
 
 def _worked_on_since(store: Store, event: Event, task_id: str) -> bool:

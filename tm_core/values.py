@@ -30,7 +30,7 @@ def check(field: Field, raw: object, *, now: datetime | None = None) -> Any:
     if raw is None:
         return None
     match field.type:
-        case "str":
+        case "str" | "task":
             return _text(field, raw)
         case "int":
             return _bounded(field, _integer(field, raw))

@@ -56,10 +56,14 @@ def list_tasks(
     """List tasks, newest first.
 
     A filter has comparisons, and, or, not, in, arithmetic, and the fields of tasks as names.
+    An empty value of a field's option selects the tasks that have none.
     """
     page = int(ctx.setting("list.limit")) if limit is None else limit
     conditions = [f"({where})"] if where else []
     for name, value in fields.items():
+        if value == "":
+            conditions.append(f"{name} is None")
+            continue
         items = value if isinstance(value, list) else [value]
         test = "in" if isinstance(value, list) else "=="
         conditions += [f"{item!r} {test} {name}" for item in items]

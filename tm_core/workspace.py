@@ -10,8 +10,8 @@ from .cache import default_cache_folder
 from .config import Config
 from .context import Backend, Context, Database
 from .db import SQLiteBackend
-from .errors import NoStore, PluginError, TmError
-from .host import Host, in_code
+from .errors import NoStore, PluginError, is_refusal
+from .host import Host, guarded, in_code
 from .model import Plugin
 from .registry import describe, installed_plugins
 from .settings import Layer
@@ -68,9 +68,10 @@ class Workspace:
             found, environ, settings, plugin_flags=plugin_flags, cache_folder=cache, safe=safe
         )
         self.url = _url(override or str(config.get("store.url") or ""), self.folder)
-        installed = [*installed_plugins(cache), *map(in_code, plugins)]
+        installed = installed_plugins(cache)
+        installed += in_code(plugins, installed)
         manifests = [one.manifest for one in installed if one.manifest is not None]
-        for warning in config.check(manifests):
+        for warning in config.check(manifests, (one.name for one in installed if one.error)):
             report(warning)
         self.config = config.with_plugins(manifests)
         strict = strict or environ.get("TM_STRICT", "") not in ("", "0")
@@ -100,11 +101,15 @@ class Workspace:
         found = False
         for plugin, provider in self.host.collect("config_providers", context):
             try:
-                layer = Layer("providers", f"{plugin.name}/{provider.name}", provider.get_config())
-                self.config = self.config.with_layer(layer)
+                with guarded():
+                    given = provider.get_config()
+                layer = Layer("providers", f"{plugin.name}/{provider.name}", given)
+                config = self.config.with_layer(layer)
+                config.check(self.host.manifests())
             except Exception as error:
                 self.host.blame(plugin, "config_providers", error)
                 continue
+            self.config = config
             self.host.reconfigure(self.config)
             found = True
         return found
@@ -138,9 +143,9 @@ class Workspace:
                 if scheme in offered:
                     backend: Backend = offered[scheme]
                     return backend
-            except TmError:
-                raise
             except Exception as error:
+                if is_refusal(error):
+                    raise
                 raise PluginError(
                     f"plugin '{implementation.plugin.name}' ({implementation.plugin.source})"
                     f" cannot offer its storage: {describe(error)}"

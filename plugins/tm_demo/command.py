@@ -24,7 +24,14 @@ class Step(NamedTuple):
     """The name under which the printed id is kept."""
     code: int = 0
     """The exit code that it must have."""
+    report: str = ""
+    """Content of `junit.xml`, which a test runner would have written by then."""
 
+
+_PASSED = '<testcase classname="login" name="test_password"/>'
+_FAILED = '<testcase classname="login" name="test_tab_order"><failure message="lost"/></testcase>'
+FAILING_RUN = f'<testsuite name="login">{_PASSED}{_FAILED}</testsuite>'
+PASSING_RUN = f'<testsuite name="login">{_PASSED}</testsuite>'
 
 CRITERIA = (
     '[{"criterion": "no test fails", "measurable": "tests.failed == 0"},'
@@ -53,13 +60,15 @@ STEPS = (
     ),
     Step("Now the form can be built.", "ready"),
     Step(
-        "'Done' is checked. Two tests fail, so the task stays open.",
-        "complete {build} --validate --set tests.failed=2 --set coverage=84",
+        "'Done' is measured: the test run's report has a failure, so the task stays open.",
+        "complete {build} --validate --evidence junit.xml --set coverage=84",
         code=5,
+        report=FAILING_RUN,
     ),
     Step(
-        "Tests mended, checked again.",
-        "complete {build} --validate --set tests.failed=0 --set coverage=84 --actual-hours 5",
+        "Mended and run again; now it is done.",
+        "complete {build} --validate --evidence junit.xml --set coverage=84 --actual-hours 5",
+        report=PASSING_RUN,
     ),
     Step(
         "A review by a colleague.",
@@ -67,7 +76,7 @@ STEPS = (
     ),
     Step("All that is known of the task.", "show {build}"),
     Step("What happened, and who did it.", "log {build}"),
-    Step("What can be learned.", "metrics"),
+    Step("What can be learned.", "metrics tasks time feedback"),
 )
 
 
@@ -97,6 +106,9 @@ def _play(folder: str) -> Step | None:
     environ |= {"XDG_CONFIG_HOME": folder, "APPDATA": folder, "USER": "ada", "NO_COLOR": "1"}
     ids: dict[str, str] = {}
     for step in STEPS:
+        if step.report:
+            with open(os.path.join(folder, "junit.xml"), "w", encoding="utf-8") as file:
+                file.write(step.report)
         line = re.sub(r"\{(\w+)\}", lambda found: ids.get(found[1], found[0]), step.line)
         click.echo(f"\n# {step.says}\n$ tm {line}")
         done = subprocess.run(

@@ -33,6 +33,10 @@ BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END;
 CREATE TRIGGER event_no_delete BEFORE DELETE ON event
 BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END;
 
+CREATE TRIGGER event_no_replace BEFORE INSERT ON event
+WHEN EXISTS (SELECT 1 FROM event WHERE seq = NEW.seq OR id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END;
+
 CREATE TABLE delivery (
     consumer TEXT PRIMARY KEY NOT NULL,
     seq BIGINT NOT NULL,
@@ -40,6 +44,11 @@ CREATE TABLE delivery (
     retry_at TEXT,
     error TEXT,
     claimed_until TEXT
+);
+
+CREATE TABLE waiting (
+    plugin TEXT PRIMARY KEY NOT NULL,
+    seq BIGINT NOT NULL
 );
 
 CREATE TABLE request (

@@ -1,0 +1,50 @@
+"""What the pages say is what happens."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tm_core.testing import Cli, run_readme
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    path
+    for folder in ("docs", "plugins")
+    for path in (ROOT / folder).rglob("*.md")
+    if "site" not in path.parts
+)
+
+
+def test_the_session_of_the_readme(tm_environ: Path) -> None:
+    run_readme(ROOT / "README.md", Cli(tm_environ))
+
+
+def test_the_python_example_of_the_readme(tm_environ: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tm_environ, capture_output=True, encoding="utf-8"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Write the tutorial" in Cli(tm_environ / "project")("list").out
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES], ids=str)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text(encoding="utf-8")):
+        if not target.startswith(("http://", "https://", "mailto:")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs" / "reference" / "generate.py", "--check"],
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
