@@ -231,6 +231,7 @@ def samples(field: Field, manager: TaskManager, task_id: str) -> list[Any]:
         "duration": [float(number)],
         "enum": list(choices),
         "json": [{"a": 1}, [], [{"name": "x"}]],
+        "task": [task_id],
         "list": [["x"], [task_id], ["a.py:1"]],
     }
     return by_type[field.type]

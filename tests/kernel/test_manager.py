@@ -27,7 +27,7 @@ from tm_core.api import (
     UsageError,
     ValidationError,
 )
-from tm_core.errors import ExpressionError, FeatureDisabled, NoStore
+from tm_core.errors import ExpressionError, FeatureDisabled, NoStore, PluginError
 
 
 def rate(
@@ -327,9 +327,10 @@ def test_what_is_no_action_is_no_attribute(rated: TaskManager) -> None:
     assert not hasattr(TaskManager.__new__(TaskManager), "nonsense")
 
 
-def test_a_mistake_in_an_action_reaches_the_caller(rated: TaskManager) -> None:
-    with pytest.raises(RuntimeError, match="a mistake"):
+def test_a_mistake_in_an_action_is_the_plugin_s(rated: TaskManager) -> None:
+    with pytest.raises(PluginError, match="plugin 'rating'.*RuntimeError: a mistake") as caught:
         rated.rate_and_fail()
+    assert isinstance(caught.value.__cause__, RuntimeError)
     assert rated.add("still works").id
 
 
