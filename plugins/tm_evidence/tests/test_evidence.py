@@ -10,7 +10,8 @@ import pytest
 
 from tm_core.testing import Cli, run_readme
 
-FAILING = '<testsuite><testcase name="a"/><testcase name="b"><failure message="x"/></testcase></testsuite>'
+FAILED = '<testcase name="b"><failure message="x"/></testcase>'
+FAILING = f'<testsuite><testcase name="a"/>{FAILED}</testsuite>'
 PASSING = '<testsuite><testcase name="a"/></testsuite>'
 CRITERIA = '[{"criterion": "tests pass", "measurable": "tests.failed == 0"}]'
 
