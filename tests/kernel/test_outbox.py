@@ -1,4 +1,4 @@
-"""Handlers get every event at least once, in order, and disturb neither the command nor each other."""
+"""Handlers get every event at least once, in order, and disturb nobody."""
 
 from __future__ import annotations
 
