@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -20,7 +21,7 @@ from tm_core.api import (
     hookimpl,
 )
 
-from .periods import weeks
+from .periods import counted, weeks
 
 _DONE = "task.status = 'completed'"
 _OPEN = f"task.status IN ({', '.join(repr(status) for status in OPEN)})"
@@ -100,16 +101,10 @@ class Flow:
         return {**found, "completed_per_week": self._per_week(tasks), **groups}
 
     def _per_week(self, tasks: TaskSet) -> dict[str, int]:
-        """Completed tasks by the local day on which a week begins, at most a quarter back."""
+        """Completed tasks by the day on which a local week begins, from the first that has any."""
         spans = weeks(tasks.since, tasks.until or self._now, _WEEKS)
-        bounds = ", ".join(f"('{start}', '{end}')" for _, start, end in spans)
-        rows = tasks.query(
-            f"WITH span(start, stop) AS (VALUES {bounds}) SELECT start, (SELECT count(*) FROM task"
-            f" WHERE {_DONE} AND completed_at >= start AND completed_at < stop) AS n FROM span"
-        )
-        counts = {row["start"]: row["n"] for row in rows}
-        found = {day: counts[start] for day, start, _ in spans}
-        return found if any(found.values()) else {}
+        found = counted(tasks, spans, "task.completed_at", _DONE)
+        return dict(itertools.dropwhile(lambda each: not each[1], found.items()))
 
     def findings(self, figures: Mapping[str, Any]) -> Iterable[Insight]:
         """Whether more or less is done than before, and whether work lies about."""
@@ -339,7 +334,8 @@ class Adoption:
                 name: whole[name] or 0 for name, (owner, _) in columns.items() if owner == feature
             }
             happened = events.get(feature, {})
-            if fields or happened or manifest.migrations:
+            writes = any(action.writes for action in manifest.actions.values())
+            if fields or happened or writes:
                 found[feature] = {
                     "used": any(fields.values()) or bool(happened),
                     **({"fields": fields} if fields else {}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from tm_core.api import InvalidValue, UsageError, parse_duration
+from tm_core.api import InvalidValue, TaskSet, UsageError, parse_duration
 
 _NAMED = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
 _LONGEST = 36_600
@@ -50,6 +50,17 @@ def days(begin: str, end: str) -> list[Span]:
     """The local days of a period, oldest first."""
     first, last = _day(begin), _day(end)
     return [_span(first + timedelta(days=n), 1) for n in range((last - first).days + 1)]
+
+
+def counted(tasks: TaskSet, spans: list[Span], column: str, where: str) -> dict[str, int]:
+    """How many tasks have an instant in each span, by the span's label; reads an index's part."""
+    bounds = ", ".join(f"('{begin}', '{end}')" for _, begin, end in spans)
+    rows = tasks.query(
+        f"WITH span(first, past) AS (VALUES {bounds}) SELECT first, (SELECT count(*) FROM task"
+        f" WHERE {where} AND {column} >= first AND {column} < past) AS n FROM span"
+    )
+    counts = {row["first"]: row["n"] for row in rows}
+    return {label: counts[begin] for label, begin, _ in spans}
 
 
 def _day(instant: str) -> date:
