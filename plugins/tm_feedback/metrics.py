@@ -20,7 +20,7 @@ class Feedback:
     def calculate(self, tasks: TaskSet) -> Mapping[str, Any]:
         """Figures of the reviews of all tasks that are not deleted, by when they were given."""
         counts = [
-            f"sum(CASE WHEN {score} = {number} THEN 1 ELSE 0 END) AS {score}_{number}"
+            f"count(CASE WHEN {score} = {number} THEN 1 END) AS {score}_{number}"
             for score in _SCORES
             for number in _NUMBERS
         ]
@@ -49,8 +49,7 @@ class Feedback:
 def _shape(row: Row) -> dict[str, Any]:
     found: dict[str, Any] = {"reviews": row["reviews"], "tasks": row["tasks"]}
     distribution = {
-        score: {str(number): row[f"{score}_{number}"] or 0 for number in _NUMBERS}
-        for score in _SCORES
+        score: {str(number): row[f"{score}_{number}"] for number in _NUMBERS} for score in _SCORES
     }
     for score, counts in distribution.items():
         given = sum(counts.values())

@@ -27,8 +27,6 @@ _DONE = "task.status = 'completed'"
 _OPEN = f"task.status IN ({', '.join(repr(status) for status in OPEN)})"
 _WEEKS = 12
 _PERCENTS = (50, 80, 95)
-_FORCED = "event.type = 'task.completed' AND event.data LIKE '%\"forced\":%'"
-"""Nearly: what it lets through is looked at more closely. An index holds these events."""
 Rows = tuple[Row, dict[str, Row]]
 """What `TaskSet.aggregate` gives: of all tasks, and by group."""
 Part = tuple[Callable[[Row], dict[str, Any]], Rows]
@@ -41,18 +39,22 @@ class Tasks:
 
     def calculate(self, tasks: TaskSet) -> Mapping[str, Any]:
         """Counts of the tasks that were created in the period; deleted tasks do not count."""
-        counts = [
-            f"sum(CASE WHEN task.status = '{status}' THEN 1 ELSE 0 END) AS {status}"
-            for status in STATUSES
-            if status != "deleted"
-        ]
-        figures = f"count(*) AS total, {', '.join(counts)}"
-        where = "task.status <> 'deleted'"
-        return tasks.measure(figures, _counted, where=where, at="task.created_at")
-
-
-def _counted(row: Row) -> dict[str, Any]:
-    return {name: count for name, count in row.items() if count or name == "total"}
+        where = f"task.status <> 'deleted' AND {tasks.within('task.created_at')}"
+        rows = tasks.query(
+            f"SELECT status, count(*) AS n FROM task WHERE {where} GROUP BY status ORDER BY status"
+        )
+        found: dict[str, Any] = {"total": sum(row["n"] for row in rows)}
+        found |= {row["status"]: row["n"] for row in rows}
+        if tasks.by:
+            counts = [
+                f"sum(CASE WHEN task.status = '{status}' THEN 1 ELSE 0 END) AS {status}"
+                for status in STATUSES
+            ]
+            _, groups = tasks.aggregate(f"count(*) AS total, {', '.join(counts)}", where=where)
+            found[f"by_{tasks.by}"] = {
+                name: {k: n for k, n in groups[name].items() if n} for name in sorted(groups)
+            }
+        return found
 
 
 class Flow:
@@ -179,7 +181,9 @@ class Success:
         as such. What counts as passed the first time (`first_pass`) is a task whose first validated
         completion needed no force, and that was not reopened afterwards.
         """
-        events = "event JOIN task ON task.id = event.task_id"
+        # Few events are of these kinds: CROSS JOIN makes SQLite begin with them.
+        events = "event CROSS JOIN task"
+        same = "task.id = event.task_id"
         parts = [
             tasks.aggregate("count(*) AS completed", where=_DONE, at="task.completed_at"),
             tasks.aggregate(
@@ -188,14 +192,14 @@ class Success:
             tasks.aggregate(
                 "count(DISTINCT event.task_id) AS forced",
                 tables=events,
-                where=f"{_FORCED} AND {_part(tasks, 'event', 'forced')} IS NOT NULL AND {_DONE}",
+                where=f"{same} AND {_forced(tasks)} AND {_DONE}",
                 at="task.completed_at",
             ),
             tasks.aggregate(
                 "count(DISTINCT event.task_id) AS reopened,"
                 f" count(DISTINCT CASE WHEN NOT ({_DONE}) THEN event.task_id END) AS still_open",
                 tables=events,
-                where=f"{_reopened(tasks, 'event')} AND task.status <> 'deleted'",
+                where=f"{same} AND {_reopened(tasks)} AND task.status <> 'deleted'",
                 at="event.at",
             ),
             self._validated(tasks),
@@ -203,26 +207,23 @@ class Success:
         return _merged([(_same, part) for part in parts], tasks.by, _rates)
 
     def _validated(self, tasks: TaskSet) -> Rows:
-        first = (
+        tables = (
             "(SELECT task_id, min(seq) AS seq, min(at) AS at FROM event"
             " WHERE type = 'task.completed' AND data LIKE '%\"success-criteria\":%'"
-            " GROUP BY task_id) AS first JOIN task ON task.id = first.task_id"
+            " GROUP BY task_id) AS first CROSS JOIN task"
+            f" LEFT JOIN (SELECT seq FROM event WHERE {_forced(tasks)}) AS forced"
+            " ON forced.seq = first.seq"
+            " LEFT JOIN (SELECT task_id, max(seq) AS seq FROM event"
+            f" WHERE {_reopened(tasks)} GROUP BY task_id) AS again"
+            " ON again.task_id = first.task_id AND again.seq > first.seq"
         )
-        later = (
-            f"EXISTS (SELECT 1 FROM event AS again WHERE {_reopened(tasks, 'again')}"
-            " AND again.task_id = first.task_id AND again.seq > first.seq)"
-        )
-        forced = (
-            f"EXISTS (SELECT 1 FROM event WHERE {_FORCED}"
-            f" AND {_part(tasks, 'event', 'forced')} IS NOT NULL"
-            " AND event.task_id = first.task_id AND event.seq = first.seq)"
-        )
-        held = f"CASE WHEN NOT {forced} AND NOT {later} THEN 1 ELSE 0 END"
+        held = "forced.seq IS NULL AND again.seq IS NULL"
         return tasks.aggregate(
-            f"count(*) AS validated, sum({held}) AS first_pass",
-            tables=first,
+            f"count(*) AS validated, sum(CASE WHEN {held} THEN 1 ELSE 0 END) AS first_pass",
+            tables=tables,
             # Neither completed nor reopened: the completion was undone.
-            where=f"task.status <> 'deleted' AND ({_DONE} OR {later})",
+            where="task.id = first.task_id AND task.status <> 'deleted'"
+            f" AND ({_DONE} OR again.seq IS NOT NULL)",
             at="first.at",
         )
 
@@ -245,16 +246,21 @@ class Success:
             )
 
 
-def _part(tasks: TaskSet, table: str, *path: str) -> str:
+def _part(tasks: TaskSet, *path: str) -> str:
     """A part of an event's data; that of an imported one is one level deeper."""
     part = tasks.dialect.json_part
-    return f"coalesce({part(f'{table}.data', *path)}, {part(f'{table}.data', 'imported', *path)})"
+    return f"coalesce({part('event.data', *path)}, {part('event.data', 'imported', *path)})"
 
 
-def _reopened(tasks: TaskSet, table: str) -> str:
+def _forced(tasks: TaskSet) -> str:
+    """A completion that a rule was against. The text alone might be a part of something else."""
+    likely = "event.type = 'task.completed' AND event.data LIKE '%\"forced\":%'"
+    return f"{likely} AND {_part(tasks, 'forced')} IS NOT NULL"
+
+
+def _reopened(tasks: TaskSet) -> str:
     """A completed task was taken up again; a cancelled one does not count."""
-    before = _part(tasks, table, "before", "status")
-    return f"{table}.type = 'task.reopened' AND {before} = 'completed'"
+    return f"event.type = 'task.reopened' AND {_part(tasks, 'before', 'status')} = 'completed'"
 
 
 def _rates(row: Row) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def ticks(most: float, wanted: int = 4) -> list[float]:
 
 def columns(spans: Sequence[Mapping[str, Any]], *, title: str) -> str:
     """Columns of what was completed, with what was created as a line over them."""
-    width, height, left, bottom = 720, 240, 36, 26
+    width, height, left, bottom = 1000, 270, 36, 26
     most = max([1, *(max(span["completed"], span["created"]) for span in spans)])
     scale = [tick for tick in ticks(most) if tick == int(tick)]
     room, top = width - left - 8, 12
@@ -38,7 +38,7 @@ def columns(spans: Sequence[Mapping[str, Any]], *, title: str) -> str:
         return round(top + tall * (1 - value / scale[-1]), 1)
 
     parts = [_grid(scale, y, left, width - 8)]
-    every = math.ceil(len(spans) / 10)
+    every = math.ceil(len(spans) / 12)
     line = []
     for number, span in enumerate(spans):
         x = left + number * step
@@ -78,27 +78,27 @@ def rows(counts: Mapping[str, int], *, title: str, style: str = "bar") -> str:
 def scatter(points: Sequence[Mapping[str, Any]], ratio: float | None, *, title: str) -> str:
     """Estimated against actual hours, a dot for each task, with the line where both are equal."""
     width, height, left, bottom, top = 480, 320, 40, 40, 12
-    # A few giants would press all others into a corner: they are shown at the edge.
-    both = sorted(v for p in points for v in (p["estimated_hours"], p["actual_hours"]))
-    most = max(both[math.ceil(len(both) * 0.98) - 1] if both else 1.0, 1.0)
-    scale = ticks(most)
-    end = scale[-1]
     wide, tall = width - left - 12, height - bottom - top
+    across = _scale([point["estimated_hours"] for point in points])
+    up = _scale([point["actual_hours"] for point in points])
+    right, high = across[-1], up[-1]
 
     def x(value: float) -> float:
-        return round(left + wide * min(value, end) / end, 1)
+        return round(left + wide * min(value, right) / right, 1)
 
     def y(value: float) -> float:
-        return round(top + tall * (1 - min(value, end) / end), 1)
+        return round(top + tall * (1 - min(value, high) / high), 1)
 
-    parts = [_grid(scale, y, left, width - 12)]
-    parts += [_text(x(tick), height - bottom + 16, f"{tick:g}", "middle") for tick in scale]
-    parts.append(f'<line class="equal" x1="{x(0)}" y1="{y(0)}" x2="{x(end)}" y2="{y(end)}"/>')
+    def slope(style: str, rise: float) -> str:
+        far = min(right, high / rise)
+        ends = f'x1="{x(0)}" y1="{y(0)}" x2="{x(far)}" y2="{y(far * rise)}"'
+        return f'<line class="{style}" {ends}/>'
+
+    parts = [_grid(up, y, left, width - 12)]
+    parts += [_text(x(tick), height - bottom + 16, f"{tick:g}", "middle") for tick in across]
+    parts.append(slope("equal", 1.0))
     if ratio:
-        far = min(end, end / ratio)
-        parts.append(
-            f'<line class="trend" x1="{x(0)}" y1="{y(0)}" x2="{x(far)}" y2="{y(far * ratio)}"/>'
-        )
+        parts.append(slope("trend", ratio))
     for point in points:
         estimated, actual = point["estimated_hours"], point["actual_hours"]
         told = escaped(f"{point['title']}: estimated {estimated:g} h, took {actual:g} h")
@@ -114,6 +114,15 @@ def scatter(points: Sequence[Mapping[str, Any]], ratio: float | None, *, title: 
         "actual hours</text>"
     )
     return _svg(width, height, title, parts)
+
+
+def _scale(values: Sequence[float]) -> list[float]:
+    """Ticks for most of the values: a few giants would press all others into a corner.
+
+    What lies beyond is drawn at the edge.
+    """
+    ordered = sorted(values)
+    return ticks(max(ordered[math.ceil(len(ordered) * 0.98) - 1] if ordered else 1.0, 1.0))
 
 
 def _grid(scale: Sequence[float], y: Any, left: float, right: float) -> str:

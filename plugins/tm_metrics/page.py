@@ -43,7 +43,7 @@ li:first-child { border-top: 0; }
 svg { display: block; width: 100%; height: auto; margin-top: 10px; }
 svg text { fill: var(--muted); font-size: 12px; font-variant-numeric: tabular-nums; }
 svg text.count { fill: var(--text); }
-.grid-line, svg .grid { stroke: var(--rule); stroke-width: 1; }
+svg .grid { stroke: var(--rule); stroke-width: 1; }
 svg .bar { fill: var(--accent); } svg .second { fill: var(--warm); }
 svg .line { fill: none; stroke: var(--warm); stroke-width: 2; stroke-linejoin: round; }
 svg .equal { stroke: var(--muted); stroke-width: 1; stroke-dasharray: 4 4; }
@@ -177,7 +177,7 @@ def _span(hours: float | None) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return _NONE if share is None else f"{share:.0%}"
+    return _NONE if share is None else f"{share:.1%}"
 
 
 def _findings(findings: Sequence[Mapping[str, Any]]) -> str:
@@ -193,14 +193,18 @@ def _sentence(text: str) -> str:
 
 def _assessment(rows: Sequence[Mapping[str, Any]], days: int) -> str:
     body = "".join(
-        f'<tr><td>{escaped(row["figure"])}</td><td class="number">{_value(row["now"])}</td>'
-        f'<td class="number">{_value(row["before"])}</td><td class="number {row["verdict"]}">'
+        f'<tr><td>{escaped(row["figure"])}</td><td class="number">{_told(row, "now")}</td>'
+        f'<td class="number">{_told(row, "before")}</td><td class="number {row["verdict"]}">'
         f"{'' if row['change'] is None else format(row['change'], '+.0%')}</td></tr>"
         for row in rows
     )
     head = '<th>Figure</th><th class="number">Now</th><th class="number">Before</th>'
     head += '<th class="number">Change</th>'
     return _card(f"Compared with the {days} days before", _table(head, body))
+
+
+def _told(row: Mapping[str, Any], name: str) -> str:
+    return _percent(row[name]) if row["share"] else _value(row[name])
 
 
 def _value(value: float | None) -> str:
@@ -228,7 +232,7 @@ def _time(report: Mapping[str, Any]) -> Iterator[str]:
         return
     time = report["metrics"].get("time", {})
     half, most = time.get("p50_ratio"), time.get("p80_ratio")
-    note = f"Half take {half:g} times their estimate or less, 80 % {most:g}" if half else ""
+    note = f"Half take up to {half:.2g} times their estimate, 80 % up to {most:.2g}" if half else ""
     legend = _legend(("warm", "took longer"), ("", "did not"), ("warm thin", "median ratio"))
     chart = charts.scatter(report["estimates"], half, title="Estimated and actual hours")
     yield _card("Estimated against actual hours", _note(note) + chart + legend, "half")

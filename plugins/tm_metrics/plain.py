@@ -79,10 +79,16 @@ def _assessment(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not rows:
         yield "Nothing to compare."
     for each in rows:
-        now, before = ("-" if each[n] is None else shown(each[n]) for n in ("now", "before"))
+        now, before = (_told(each, name) for name in ("now", "before"))
         change = "" if each["change"] is None else f" ({each['change']:+.0%})"
         verdict = f" {each['verdict']}" if each["verdict"] else ""
         yield f"{each['figure']}: {now}, before {before}{change}{verdict}"
+
+
+def _told(row: Mapping[str, Any], name: str) -> str:
+    if row[name] is None:
+        return "-"
+    return f"{row[name]:.1%}" if row["share"] else shown(row[name])
 
 
 def _tasks(rows: Sequence[Mapping[str, Any]], instant: str) -> Iterator[str]:

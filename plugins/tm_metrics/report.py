@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from tm_core.api import OPEN, Context, TaskSet, UsageError, write_atomically
+from tm_core.api import OPEN, STATUSES, Context, TaskSet, UsageError, write_atomically
 
 from . import figures
 from .findings import find
@@ -130,7 +130,8 @@ def _now(tasks: TaskSet) -> dict[str, int]:
     rows = tasks.query(
         "SELECT status, count(*) AS n FROM task WHERE status <> 'deleted' GROUP BY status"
     )
-    return {row["status"]: row["n"] for row in rows}
+    counts = {row["status"]: row["n"] for row in rows}
+    return {status: counts[status] for status in STATUSES if status in counts}
 
 
 def _throughput(tasks: TaskSet, since: str, now: str, days: int) -> dict[str, Any]:
@@ -201,6 +202,7 @@ def _compared(now: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[dic
                 "now": pair[0],
                 "before": pair[1],
                 "change": change,
+                "share": path[-1].endswith(("_share", "_rate")),
                 "verdict": verdict,
             }
 

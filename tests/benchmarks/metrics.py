@@ -101,8 +101,7 @@ def generate(path: str, tasks: int, seed: int = 1) -> None:
             for reviewer in rng.sample(("bea", "cyd"), rng.choice((0, 1, 1, 2))):
                 scores = (min(5, max(1, round(rng.gauss(3.9, 1)))), rng.randint(1, 5))
                 reviews.append((task, reviewer, *scores, instant(done)))
-                rows_of = {"rows": [["feedback_review", {}, None, {}]]}
-                happened("feedback.given", done, task, **rows_of)
+                happened("feedback.given", done, task, rows=[["feedback_review", {}, None, {}]])
         rows.append(
             (
                 task,
@@ -143,14 +142,7 @@ def by_hand(now: str, week_bounds: Sequence[tuple[str, str]]) -> dict[str, str]:
         "SELECT task_id, min(seq) AS seq FROM event WHERE type = 'task.completed'"
         " AND data LIKE '%\"success-criteria\":%' GROUP BY task_id"
     )
-    again = (
-        "EXISTS (SELECT 1 FROM event AS e WHERE e.type = 'task.reopened'"
-        " AND e.task_id = f.task_id AND e.seq > f.seq)"
-    )
-    was_forced = (
-        f"EXISTS (SELECT 1 FROM event WHERE {forced} AND event.task_id = f.task_id"
-        " AND event.seq = f.seq)"
-    )
+    reopened = "type = 'task.reopened' AND json_extract(data, '$.before.status') = 'completed'"
     return {
         "tasks": "SELECT status, count(*) FROM task WHERE status <> 'deleted' GROUP BY status",
         "time": "SELECT * FROM "
@@ -184,15 +176,17 @@ def by_hand(now: str, week_bounds: Sequence[tuple[str, str]]) -> dict[str, str]:
         " AND completed_at < past) FROM w)",
         "success": "SELECT (SELECT count(*) FROM task WHERE status = 'completed'),"
         " (SELECT count(*) FROM task WHERE status = 'cancelled'),"
-        " (SELECT count(DISTINCT task_id) FROM event JOIN task ON task.id = task_id"
-        f" WHERE {forced} AND json_extract(data, '$.forced') IS NOT NULL"
+        " (SELECT count(DISTINCT task_id) FROM event CROSS JOIN task WHERE task.id = task_id"
+        f" AND {forced} AND json_extract(data, '$.forced') IS NOT NULL"
         " AND status = 'completed'),"
-        " (SELECT count(DISTINCT task_id) FROM event JOIN task ON task.id = task_id"
-        " WHERE type = 'task.reopened' AND json_extract(data, '$.before.status') = 'completed'"
-        " AND status <> 'deleted'), count(*),"
-        f" sum(NOT {again} AND NOT {was_forced}) FROM ({validated}) AS f"
-        f" JOIN task ON task.id = f.task_id WHERE status <> 'deleted'"
-        f" AND (status = 'completed' OR {again})",
+        " (SELECT count(DISTINCT task_id) FROM event CROSS JOIN task WHERE task.id = task_id"
+        f" AND {reopened} AND status <> 'deleted'), count(*),"
+        f" sum(x.seq IS NULL AND a.seq IS NULL) FROM ({validated}) AS f CROSS JOIN task"
+        f" LEFT JOIN (SELECT seq FROM event WHERE {forced}) AS x ON x.seq = f.seq"
+        f" LEFT JOIN (SELECT task_id, max(seq) AS seq FROM event WHERE {reopened}"
+        " GROUP BY task_id) AS a ON a.task_id = f.task_id AND a.seq > f.seq"
+        " WHERE task.id = f.task_id AND status <> 'deleted'"
+        " AND (status = 'completed' OR a.seq IS NOT NULL)",
         "adoption": "SELECT * FROM (SELECT count(*), count(estimated_hours), count(actual_hours),"
         " count(completion_summary) FROM task WHERE status <> 'deleted'),"
         " (SELECT json_group_object(type, n) FROM (SELECT type, count(*) AS n FROM event"
@@ -231,16 +225,24 @@ def measured(folder: Path, names: Sequence[str], rounds: int) -> Iterator[dict[s
     plain = sqlite3.connect(folder / ".task-orchestrator" / "tasks.db")
     with TaskManager.open(str(folder)) as manager:
         for name in names:
-            ours, theirs = [], []
-            for _ in range(rounds):
-                theirs.append(timed(lambda name=name: plain.execute(statements[name]).fetchall()))
-                ours.append(timed(lambda name=name: manager.metrics(name, fresh=True)))
-            yield {
-                "metric": name,
-                "tm_s": min(ours),
-                "sql_s": min(theirs),
-                "ratio": min(ours) / min(theirs),
-            }
+            yield compared(manager, plain, name, statements[name], rounds)
+
+
+def compared(
+    manager: TaskManager, plain: sqlite3.Connection, name: str, statement: str, rounds: int
+) -> dict[str, Any]:
+    """The least time of each, which is the one that was disturbed least."""
+    ours: list[float] = []
+    theirs: list[float] = []
+    for _ in range(rounds):
+        theirs.append(timed(lambda: plain.execute(statement).fetchall()))
+        ours.append(timed(lambda: manager.metrics(name, fresh=True)))
+    return {
+        "metric": name,
+        "tm_s": min(ours),
+        "sql_s": min(theirs),
+        "ratio": min(ours) / min(theirs),
+    }
 
 
 def main() -> None:
