@@ -61,7 +61,7 @@ def rows(counts: Mapping[str, int], *, title: str, style: str = "bar") -> str:
     """A horizontal bar for each count."""
     width, left, step = 480, 96, 26
     most = max([1, *counts.values()])
-    room = width - left - 48
+    room = width - left - 64
     parts = []
     for number, (label, count) in enumerate(counts.items()):
         y = number * step + 4

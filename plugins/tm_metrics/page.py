@@ -63,8 +63,9 @@ td { overflow-wrap: anywhere; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 code { font: 13px ui-monospace, Menlo, Consolas, monospace; color: var(--muted); }
 footer { margin-top: 20px; }
-@media (max-width: 800px) { .half { grid-column: span 12; } .key { grid-column: span 4; } }
-@media (max-width: 460px) { .key { grid-column: span 6; } }
+@media screen and (max-width: 800px) { .half { grid-column: span 12; }
+  .key { grid-column: span 4; } }
+@media screen and (max-width: 460px) { .key { grid-column: span 6; } }
 @media print { :root { --page: #fff; --card: #fff; --text: #000; --muted: #444; --rule: #ccc;
   --accent: #2f6fde; --warm: #d9622b; --good: #1a7f4b; --bad: #b93a2c; }
   body { font-size: 12px; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
@@ -172,8 +173,8 @@ def _span(hours: float | None) -> str:
     if hours is None:
         return _NONE
     if hours < 1:
-        return f"{hours * 60:.0f} min"
-    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} d"
+        return f"{hours * 60:.0f}\u00a0min"
+    return f"{hours:.1f}\u00a0h" if hours < 48 else f"{hours / 24:.1f}\u00a0d"
 
 
 def _percent(share: float | None) -> str:

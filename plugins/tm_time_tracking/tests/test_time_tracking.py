@@ -376,7 +376,11 @@ def test_figures_are_those_of_a_plain_computation(
                 tm.delete(old.id, purge=True)
             for one in history:
                 then = (datetime.now(UTC) - timedelta(days=one.days_ago)).isoformat()
-                record = {"title": "x", "status": one.status, "created_at": then}
+                record: dict[str, Any] = {
+                    "title": "x",
+                    "status": one.status,
+                    "created_at": then,
+                }
                 record["completed_at"] = then if one.status == "completed" else None
                 hours = {"estimated_hours": one.estimated, "actual_hours": one.actual}
                 tm.restore(record | hours | {"assignee": one.assignee, "labels": one.labels})
