@@ -71,11 +71,12 @@ class Flow:
         Lead time runs from creation to completion, cycle time from the first start; the period is
         that of the completion. Work in progress and ages are as of now, whatever the period.
         `p80` is what four of five tasks stay within. A clock that was set back makes no negative
-        time: such a task does not count.
+        time: such a task counts as completed, but has no lead or cycle time.
         """
         hours, spread = tasks.dialect.hours_between, tasks.dialect.spread
-        lead = f"count(*) AS n, {spread(hours('task.created_at', 'task.completed_at'))} AS spread"
-        forward = f"{_DONE} AND task.completed_at >= task.created_at"
+        forward = "task.completed_at >= task.created_at"
+        took = hours("task.created_at", "task.completed_at")
+        lead = f"count(*) AS n, {spread(f'CASE WHEN {forward} THEN {took} END')} AS spread"
         starts = (
             "(SELECT task_id, min(at) AS at FROM event WHERE type = 'task.started'"
             " GROUP BY task_id) AS start JOIN task ON task.id = start.task_id"
@@ -86,7 +87,7 @@ class Flow:
             f" count(*) AS waiting, {spread(hours('task.created_at', f'{self._now!r}'))} AS spread"
         )
         parts: list[Part] = [
-            (_led, tasks.aggregate(lead, where=forward, at="task.completed_at")),
+            (_led, tasks.aggregate(lead, where=_DONE, at="task.completed_at")),
             (
                 _cycled,
                 tasks.aggregate(

@@ -371,7 +371,17 @@ def test_adoption_tells_which_features_are_used(tm_cli: Cli) -> None:
     assert "feedback" not in off
 
 
-def test_what_was_undone_does_not_count_as_validated(tm_store: TaskManager) -> None:
+def test_a_clock_that_was_set_back_makes_no_negative_times(tm_store: TaskManager) -> None:
+    times = {"created_at": "2025-03-02", "completed_at": "2025-03-01"}
+    tm_store.restore({"title": "x", "status": "completed", **times})
+    flow = tm_store.metrics("flow")["flow"]
+    assert (flow["completed"], flow["lead_time_hours"]) == (1, {})
+    assert tm_store.report(days=3660, format="html")["lead_times"] == {}
+
+
+def test_only_completed_tasks_that_are_taken_up_again_count_as_reopened(
+    tm_store: TaskManager,
+) -> None:
     task = tm_store.add("x").id
     tm_store.complete(task)
     tm_store.update(task, status="pending")
