@@ -8,6 +8,7 @@ See README.md beside this file. Nothing is asserted: a figure needs its machine 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -44,12 +45,20 @@ def generate(path: str, tasks: int, seed: int = 1) -> None:
     now = datetime.now(UTC)
     database = sqlite3.connect(path)
     database.execute("PRAGMA synchronous = OFF")
+    database.execute("PRAGMA journal_mode = OFF")
+    # Sorting once is several times as fast as keeping indexes in order.
+    indexes = database.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+    ).fetchall()
+    for name, _ in indexes:
+        database.execute(f'DROP INDEX "{name}"')
+    serials = itertools.count()
     events: list[tuple[Any, ...]] = []
     reviews: list[tuple[Any, ...]] = []
     rows: list[tuple[Any, ...]] = []
 
     def happened(kind: str, at: datetime, task: str, **data: Any) -> None:
-        serial = f"{rng.getrandbits(88):022x}"
+        serial = f"{next(serials):022x}"  # in order, as the kernel's are
         text = json.dumps({"before": {}, "after": {}, **data}, separators=(",", ":"))
         events.append((serial, serial, instant(at), "ada", "s", kind, task, text))
 
@@ -121,7 +130,9 @@ def generate(path: str, tasks: int, seed: int = 1) -> None:
             flush()
     flush()
     database.commit()
-    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for _, sql in indexes:
+        database.execute(sql)
+    database.execute("PRAGMA journal_mode = WAL")
     database.close()
 
 
