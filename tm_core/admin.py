@@ -27,7 +27,8 @@ def init() -> None:
     if "://" not in wanted:
         path = os.path.abspath(wanted or os.path.join(run.options.get("directory") or ".", FOLDER))
         file = path if path.endswith(".db") else os.path.join(path, "tasks.db")
-        if os.path.exists(file):
+        if os.path.exists(file) and not _is_blank(file):
+            run.look_again()  # another process may have made it just now
             run.manager  # noqa: B018  # opening it checks it and brings it up to date
             run.output.say(f"There is a task store at {path} already")
             return
@@ -39,6 +40,20 @@ def init() -> None:
     run.output.say("Task database initialized")
     if run.output.as_json:
         run.output.json({"store": manager.database.url})
+
+
+def _is_blank(file: str) -> bool:
+    """Whether nothing is in a database file, for instance since another `init` has just begun."""
+    import sqlite3
+
+    try:
+        connection = sqlite3.connect(file, timeout=10)
+        try:
+            return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+        finally:
+            connection.close()
+    except sqlite3.Error:
+        return False
 
 
 def _ignore(folder: str) -> None:

@@ -79,11 +79,17 @@ class Invocation:
         """Make a store, with its folder; `store` is a path or URL, or empty for the usual file."""
         os.makedirs(folder, mode=0o700, exist_ok=True)
         self.options["store"] = store or folder
-        self._workspace = None
+        self.look_again()
         self._manager = TaskManager(
             self.workspace, actor=self.options.get("actor") or "", create=True
         )
         return self._manager
+
+    def look_again(self) -> None:
+        """Forget what was seen of the folder: a store has come to be there."""
+        self.close()
+        self._workspace = None
+        self._manager = None
 
     def close(self) -> None:
         """Let go of the store."""
