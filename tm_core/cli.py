@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -261,6 +262,11 @@ def _usage(error: click.UsageError, invocation: Invocation) -> TmError:
         label = error.param.make_metavar(error.ctx) if error.ctx is not None else error.param.name
         return UsageError(f"'{command}' needs {label}", f"{command} --help")
     message = error.format_message()
+    unknown = re.match(r"No such command '([^']*)'", message)
+    if unknown and error.ctx is not None and isinstance(error.ctx.command, click.Group):
+        near = suggestion(unknown[1], error.ctx.command.list_commands(error.ctx))
+        message = f"there is no command '{command.removeprefix('tm ')} {unknown[1]}'"
+        return UsageError(message, near or f"{command} --help")
     return UsageError(message[:1].lower() + message[1:].rstrip("."), f"{command} --help")
 
 
