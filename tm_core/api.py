@@ -1,6 +1,7 @@
 """The only door for plugins: a plugin imports this module and itself, and nothing else of ours."""
 
 from .actions import Param, TaskId
+from .cache import cache_path, read_json, write_atomically, write_json_atomically
 from .config_yaml import parse_any as load_yaml
 from .context import (
     Backend,
@@ -26,6 +27,7 @@ from .errors import (
     ValidationError,
 )
 from .expressions import FUNCTIONS, names, parse
+from .figures import Insight, Spread
 from .hookspecs import hookimpl
 from .model import (
     API_VERSION,
@@ -73,6 +75,7 @@ __all__ = [
     "Finding",
     "Handler",
     "Hook",
+    "Insight",
     "InvalidValue",
     "MetricCalculator",
     "NotFound",
@@ -85,6 +88,7 @@ __all__ = [
     "Row",
     "SQLDialect",
     "Setting",
+    "Spread",
     "Task",
     "TaskId",
     "TaskSet",
@@ -92,6 +96,7 @@ __all__ = [
     "UsageError",
     "ValidationError",
     "Validator",
+    "cache_path",
     "check",
     "check_records",
     "format_local",
@@ -104,5 +109,8 @@ __all__ = [
     "parse",
     "parse_duration",
     "parse_instant",
+    "read_json",
     "visible",
+    "write_atomically",
+    "write_json_atomically",
 ]

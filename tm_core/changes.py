@@ -93,13 +93,14 @@ class Changes:
             Conflict: The idempotency key belongs to another action.
         """
         if self.active:
-            marks = [(rows, len(rows)) for rows in self._recorders]
+            pending: list[list[Any]] = [*self._recorders, *self._held]
+            marks = [(each, len(each)) for each in pending]
             try:
                 with self.store.database.savepoint():
                     yield
             except BaseException:
-                for rows, mark in marks:
-                    del rows[mark:]
+                for each, mark in marks:
+                    del each[mark:]
                 raise
             return
         request, self.request = self.request, None
@@ -300,15 +301,12 @@ class Changes:
         refused: list[Problem] = []
         for each in self.host.implementations("task_validate", _occasions(change)):
             for problem in self._problems(each, change):
-                if problem.overridable and self.force:
-                    change.forced.append(problem.message)
-                else:
-                    refused.append(problem)
+                self._weigh(problem, change, refused)
         for one in self.host.unusable("task_validate"):
             # Somebody asked for what this plugin does, so that it may not pass unchecked.
             asked = {field.name for field in self.host.manifest(one.name).fields}
             if asked & change.options.keys():
-                refused.append(_could_not_check(one))
+                self._weigh(_could_not_check(one), change, refused)
         if not refused:
             return
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
@@ -322,6 +320,12 @@ class Changes:
             hint,
             problems=[problem._asdict() for problem in refused],
         )
+
+    def _weigh(self, problem: Problem, change: Change, refused: list[Problem]) -> None:
+        if problem.overridable and self.force:
+            change.forced.append(problem.message)
+        else:
+            refused.append(problem)
 
     def _problems(self, each: Any, change: Change) -> Sequence[Problem]:
         plugin: Installed = each.plugin

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from .model import Event, Field, Task
+from .model import Event, Field, Plugin, Task
 
 Row = dict[str, Any]
 """A row of a query, by column name."""
@@ -112,8 +112,22 @@ class Context(Protocol):
     def collect(self, hook: str) -> list[Any]:
         """Everything that the enabled plugins give for a collecting hook, such as validators."""
 
-    def snapshot(self) -> AbstractContextManager[TaskSet]:
-        """One unchanging view of the store for as long as the block lasts."""
+    def snapshot(
+        self, *, since: str = "", until: str = "", by: str = ""
+    ) -> AbstractContextManager[TaskSet]:
+        """One unchanging view of the store for as long as the block lasts.
+
+        Args:
+            since: The figures are wanted of what happened from this instant on.
+            until: ... and before this one.
+            by: The figures are wanted for each value of this field, too: its name, or the name of
+                its option. Raises UsageError where tasks cannot be grouped so, FeatureDisabled
+                where the field belongs to a feature that is off.
+        """
+
+    @property
+    def features(self) -> Mapping[str, Plugin]:
+        """The manifests of the features that are on, by name."""
 
     def setting(self, key: str) -> Any:
         """Any setting by its dotted key, or None."""
@@ -152,6 +166,63 @@ class TaskSet(Protocol):
     def last_event(self) -> int:
         """The log's last sequence number in this snapshot."""
 
+    def __len__(self) -> int:
+        """How many tasks there are that are not deleted."""
+
+    @property
+    def since(self) -> str:
+        """The instant from which on things are to count; empty: from the beginning."""
+
+    @property
+    def until(self) -> str:
+        """The instant before which things are to count; empty: until now."""
+
+    @property
+    def by(self) -> str:
+        """The field for each of whose values figures are wanted too; empty: none."""
+
+    @property
+    def groupings(self) -> tuple[str, ...]:
+        """The fields that tasks can be grouped by."""
+
+    def grouped(self, by: str) -> TaskSet:
+        """The same tasks with figures wanted by another field; empty: by none."""
+
+    def within(self, instant: str) -> str:
+        """The SQL condition that a column of instants lies between `since` and `until`."""
+
+    def aggregate(
+        self,
+        figures: str,
+        *,
+        tables: str = "task",
+        join: str = "",
+        where: str = "",
+        at: str = "",
+        parameters: Sequence[Any] = (),
+    ) -> tuple[Row, dict[str, Row]]:
+        """The figures of all tasks together, and those of each group where groups are wanted.
+
+        Args:
+            figures: What to select, in SQL: `count(*) AS tasks, sum(actual_hours) AS actual`.
+            tables: What to select from.
+            join: Further SQL that joins `task` to the tables, where only groups need it.
+            where: A condition.
+            at: The column of instants that decides whether a row lies in the period.
+            parameters: For `?` in `where`, and in nothing else.
+        """
+
+    def measure(
+        self, figures: str, shape: Callable[[Row], dict[str, Any]], **options: Any
+    ) -> dict[str, Any]:
+        """`aggregate`, each row made into what people see; groups go under `by_<field>`.
+
+        Args:
+            figures: See `aggregate`.
+            shape: Makes figures of a row.
+            options: See `aggregate`.
+        """
+
 
 class Validator(Protocol):
     """A strategy that judges a criterion which names it."""
@@ -169,7 +240,13 @@ class MetricCalculator(Protocol):
     name: str
 
     def calculate(self, tasks: TaskSet) -> Mapping[str, Any]:
-        """Figures by name."""
+        """Figures by name.
+
+        One that heeds `tasks.since`, `tasks.until` and `tasks.by` (`tasks.measure` does) answers
+        for a period and for groups. A calculator may also have a method
+        `findings(figures) -> Iterable[Insight]`: what its own figures tell, of all tasks as of a
+        group; findings that rest on too few tasks are left out by whoever asks.
+        """
 
 
 class Handler(Protocol):
@@ -214,6 +291,15 @@ class SQLDialect(Protocol):
 
     def hours_between(self, start: str, end: str) -> str:
         """The hours from one stored instant to another."""
+
+    def spread(self, value: str) -> str:
+        """An aggregate that tells how numbers are spread; `Spread.of` reads it. NULL is no value.
+
+        The quantiles are those of `percentile_disc`: values that occur, none in between.
+        """
+
+    def json_part(self, column: str, *path: str) -> str:
+        """A part of a JSON document as text; NULL where there is none."""
 
     def schema(self, text: str) -> str:
         """The statements of a migration in this engine's words."""

@@ -17,18 +17,20 @@ from .workspace import Workspace
 def examine(workspace: Workspace, open_store: Callable[[], TaskManager]) -> Iterator[Finding]:
     """Look at everything, whatever fails on the way; imports every enabled plugin whole."""
     yield from _configuration(workspace)
-    yield from _plugins(workspace.host)
+    manager: TaskManager | None = None
+    trouble: list[Finding] = []
     try:
-        manager = open_store()
-    except NoStore as error:
-        yield Finding("warning", "store", error.message, error.hint)
-        return
+        manager = open_store()  # first: a plugin whose migration fails is found out here
     except TmError as error:
-        yield Finding("error", "store", error.message, error.hint)
-        return
-    yield from _store(manager)
-    yield from _handlers(manager)
-    yield from manager.health()
+        level = "warning" if isinstance(error, NoStore) else "error"
+        trouble.append(Finding(level, "store", error.message, error.hint))
+    yield from _plugins(workspace.host)
+    yield from trouble
+    if manager is not None:
+        yield from _store(manager)
+        yield from _handlers(manager)
+        yield from manager.health()
+    yield from _failures(workspace.host)
 
 
 def _configuration(workspace: Workspace) -> Iterator[Finding]:
@@ -54,6 +56,9 @@ def _plugins(host: Host) -> Iterator[Finding]:
                 yield Finding("error", f"plugin {name}", f"'{command}': {cause}")
         if len(host.failures) == before:
             yield Finding("ok", f"plugin {name}", f"{one.source}, all that it declares is there")
+
+
+def _failures(host: Host) -> Iterator[Finding]:
     for failure in host.failures:
         hint = f"tm config disable {failure.plugin}, or tell its authors"
         text = f"{failure.source}: {failure.where}: {failure.cause}"

@@ -141,12 +141,14 @@ class Hooks:
     def metric_calculators(self, ctx: Context) -> Iterable[MetricCalculator]:  # type: ignore[empty-body]
         """Offer measures of the work. Runs when metrics are asked for, on one read snapshot.
 
-        When a calculator raises, its row shows the error.
+        `tasks.measure` heeds the period and the groups that were asked for; a calculator may also
+        iterate over `tasks` as dicts. When it raises, its row shows the error.
 
             class Open:
                 name = "open"
                 def calculate(self, tasks):
-                    return {"count": tasks.query("SELECT count(*) AS n FROM task")[0]["n"]}
+                    return tasks.measure("count(*) AS n", lambda row: {"count": row["n"]},
+                                         where="status = 'pending'", at="task.created_at")
 
             @hookimpl
             def metric_calculators(ctx):

@@ -24,12 +24,12 @@ KERNEL = Installed("kernel", None, distribution="task-orchestrator")
 class Invocation:
     """The object that all commands of one run share."""
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, as_json: bool, workspace: Workspace | None = None) -> None:
         self.options: dict[str, Any] = {"as_json": as_json}
         self.output: Output = standard(as_json=as_json)
         self.reached = "tm"
         """The command on the line that was reached, for messages."""
-        self._workspace: Workspace | None = None
+        self._workspace = workspace
         self._manager: TaskManager | None = None
         self._entries: dict[str, tuple[Installed, Action | Command]] | None = None
         self._warned: set[str] = set()

@@ -72,6 +72,9 @@ class Outbox:
                 self._host.blame(plugin, "event_handlers", error, committed=True)
                 continue
             found.setdefault(plugin.name, []).append(each)
+        failed = {failure.plugin for failure in self._host.failures}
+        for name in waiting.keys() & self._host.enabled.keys() - found.keys() - failed:
+            self._forget(name)  # it has no handlers any more
         for name, handlers in found.items():
             consumers = [consumer for _, consumer, _, _ in handlers]
             for plugin, consumer, pattern, handler in handlers:
@@ -151,8 +154,12 @@ class Outbox:
                 [seq, *consumers],
             )
             if served[0]["n"] == len(consumers):
-                database.execute("DELETE FROM waiting WHERE plugin = ?", [plugin])
+                self._forget(plugin)
         return True
+
+    def _forget(self, plugin: str) -> None:
+        with self._store.database.transaction():
+            self._store.database.execute("DELETE FROM waiting WHERE plugin = ?", [plugin])
 
     def _release(self, consumer: str, seq: int) -> None:
         with self._store.database.transaction():

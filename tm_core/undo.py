@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from .changes import Changes
-from .errors import Conflict, NotFound
+from .errors import Conflict, FeatureDisabled, NotFound
 from .model import Change, Event, Task
 from .store import Store
 
@@ -66,6 +67,12 @@ def _changed_something(event: Event) -> bool:
 def _revert(changes: Changes, event: Event) -> Change | None:
     """Write back what was there before an event; gives the change of its task, if it is there."""
     store, data, task_id = changes.store, event["data"], event["task_id"]
+    record = {"undoes": event["seq"], "undoes_transaction": event["transaction_id"]}
+    before = store.get(task_id) if task_id is not None else None
+    comes_back = "after" in data and data["after"] is None
+    if comes_back and task_id is not None:
+        # Before the rows that belong to it; in the other direction they go first.
+        record |= _revert_task(changes, event, task_id)
     reverted = [[table, key, after, before] for table, key, before, after in data.get("rows", ())]
     reverted.reverse()
     for table, key, now, then in reverted:
@@ -77,9 +84,7 @@ def _revert(changes: Changes, event: Event) -> Change | None:
         if current != now:
             raise _changed_since(event, table)
         store.write_row(table, key, then, exists=bool(found))
-    before = store.get(task_id) if task_id is not None else None
-    record = {"undoes": event["seq"], "undoes_transaction": event["transaction_id"]}
-    if "after" in data and task_id is not None:
+    if "after" in data and not comes_back and task_id is not None:
         record |= _revert_task(changes, event, task_id)
     if reverted:
         record["rows"] = reverted
@@ -99,6 +104,7 @@ def _revert_task(changes: Changes, event: Event, task_id: str) -> dict[str, Any]
     current = store.get(task_id)
     if (current is None) != (now is None):
         raise _changed_since(event, f"task {task_id}")
+    _check_known(changes, then or ())
     if current is None:
         store.insert(Task({name: then.get(name) for name in store.fields}))
         return {"before": None, "after": then}
@@ -119,6 +125,17 @@ def _revert_task(changes: Changes, event: Event, task_id: str) -> dict[str, Any]
         "before": {name: current[name] for name in written},
         "after": {name: after[name] for name in written},
     }
+
+
+def _check_known(changes: Changes, names: Iterable[str]) -> None:
+    """Refuse to write back a part only: a field of a feature that is off cannot be written."""
+    for name in names:
+        if name in changes.store.fields:
+            continue
+        for manifest in changes.host.manifests():
+            if any(field.name == name for field in manifest.fields):
+                raise FeatureDisabled(manifest.name)
+        raise Conflict(f"no installed feature has the field '{name}'", "install its plugin")
 
 
 def _worked_on_since(store: Store, event: Event, task_id: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from .model import Event, Task
@@ -9,6 +10,8 @@ from .output import Output
 from .values import visible
 from .verbs import Page
 
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+"""How the store holds a time, whosever field it is."""
 _COLORS = {
     "completed": "green",
     "in_progress": "blue",
@@ -62,7 +65,7 @@ def shown(task: Task, out: Output) -> None:
         if name == "status":
             value = out.style(value, _COLORS.get(value, "bold"))
             out.data(f"{name}: {value}")
-        elif name.endswith("_at") or name == "deadline":
+        elif isinstance(value, str) and _INSTANT.fullmatch(value):
             out.data(f"{name}: {out.when(value)}")
         elif isinstance(value, str):
             out.data(f"{name}: {visible(value, multiline=True)}")
@@ -77,13 +80,13 @@ def _detail(name: str, part: Any, out: Output) -> None:
         out.data(f"{name}:")
         for item in part:
             known = {k: v for k, v in item.items() if v not in (None, "", [])}
-            out.data("  - " + ", ".join(f"{k}: {_told(k, v, out)}" for k, v in known.items()))
+            out.data("  - " + ", ".join(f"{k}: {_told(v, out)}" for k, v in known.items()))
     elif part not in (None, [], {}):
         out.result({name: part})
 
 
-def _told(name: str, value: Any, out: Output) -> str:
-    if isinstance(value, str) and (name == "at" or name.endswith("_at")):
+def _told(value: Any, out: Output) -> str:
+    if isinstance(value, str) and _INSTANT.fullmatch(value):
         return out.when(value)
     return visible(str(value))
 

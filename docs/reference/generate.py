@@ -26,7 +26,10 @@ NOTE = "<!-- Written by docs/reference/generate.py: edit the code, not this page
 
 def main(arguments: list[str]) -> int:
     """Write or check all pages."""
-    workspace = Workspace("/", environ={"TM_SAFE": "1"}, report=print)
+    # Without anybody's configuration, and with every feature on.
+    bare = Workspace("/", environ={}, report=print)
+    everything = [manifest.name for manifest in _manifests(bare.host)]
+    workspace = Workspace("/", environ={}, plugin_flags=everything, report=print)
     pages = {
         "hooks.md": hooks(),
         "commands.md": commands(workspace),
@@ -61,8 +64,7 @@ def hooks() -> Iterator[str]:
 
 def commands(workspace: Workspace) -> Iterator[str]:
     """Every command of the kernel and the built-in plugins."""
-    invocation = Invocation(False)
-    invocation.adopt(workspace)
+    invocation = Invocation(False, workspace)
     yield "# Commands"
     yield ""
     yield "`tm COMMAND --help` says the same. Every command takes `--json`, `--actor` and"

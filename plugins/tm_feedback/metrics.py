@@ -1,56 +1,61 @@
-"""What reviews say of the work as a whole, and of each assignee's."""
+"""What reviews say of the work as a whole, and of each group's."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tm_core.api import Context, MetricCalculator, Row, TaskSet, hookimpl
+from tm_core.api import Context, Insight, MetricCalculator, Row, TaskSet, hookimpl
 
 _SCORES = ("quality", "timeliness")
-_FIGURES = (
-    "count(*) AS reviews, count(DISTINCT task_id) AS tasks,"
-    " avg(CAST(quality AS DOUBLE PRECISION)) AS quality,"
-    " avg(CAST(timeliness AS DOUBLE PRECISION)) AS timeliness"
-)
-_REVIEWS = "feedback_review JOIN task ON task.id = task_id WHERE task.status <> 'deleted'"
+_NUMBERS = range(1, 6)
+_LOW, _HIGH = 2.5, 4.5
 
 
 class Feedback:
-    """Counts, mean scores, how the scores are distributed, and the same by assignee."""
+    """Counts, mean scores, and how the scores are distributed."""
 
     name = "feedback"
 
     def calculate(self, tasks: TaskSet) -> Mapping[str, Any]:
-        """Figures of the reviews of all tasks that are not deleted.
-
-        `by_assignee` leaves out tasks that nobody is assigned to.
-        """
-        whole = tasks.query(f"SELECT {_FIGURES} FROM {_REVIEWS}")[0]
-        shares = tasks.query(
-            f"SELECT assignee, {_FIGURES} FROM {_REVIEWS} AND assignee IS NOT NULL"
-            " GROUP BY assignee ORDER BY assignee"
+        """Figures of the reviews of all tasks that are not deleted, by when they were given."""
+        counts = [
+            f"count(CASE WHEN {score} = {number} THEN 1 END) AS {score}_{number}"
+            for score in _SCORES
+            for number in _NUMBERS
+        ]
+        figures = ["count(*) AS reviews", "count(DISTINCT task_id) AS tasks", *counts]
+        return tasks.measure(
+            ", ".join(figures),
+            _shape,
+            tables="feedback_review",
+            # Few tasks are deleted: looking those up is cheaper than looking up every other.
+            where="task_id NOT IN (SELECT id FROM task WHERE status = 'deleted')",
+            join="JOIN task ON task.id = task_id",
+            at="at",
         )
-        return {
-            **_shape(whole),
-            "distribution": {name: _distribution(tasks, name) for name in _SCORES},
-            "by_assignee": {row["assignee"]: _shape(row) for row in shares},
-        }
+
+    def findings(self, figures: Mapping[str, Any]) -> Iterable[Insight]:
+        """Scores that are low, and quality that is high."""
+        for score in _SCORES:
+            mean = figures[f"mean_{score}"]
+            rated = {f"mean_{score}": mean, "reviews": figures["reviews"]}
+            if mean is not None and mean <= _LOW:
+                yield Insight(f"{score} is rated {mean:.1f} of 5", figures["tasks"], rated)
+            elif mean is not None and mean >= _HIGH:
+                yield Insight(f"{score} is rated high, {mean:.1f} of 5", figures["tasks"], rated)
 
 
 def _shape(row: Row) -> dict[str, Any]:
-    means = {f"mean_{name}": None if row[name] is None else round(row[name], 2) for name in _SCORES}
-    return {"reviews": row["reviews"], "tasks": row["tasks"], **means}
-
-
-def _distribution(tasks: TaskSet, score: str) -> dict[str, int]:
-    """How many reviews gave each score; a score that nobody gave counts 0."""
-    rows = tasks.query(
-        f"SELECT {score} AS score, count(*) AS n FROM {_REVIEWS} AND {score} IS NOT NULL"
-        f" GROUP BY {score}"
-    )
-    counts = {row["score"]: row["n"] for row in rows}
-    return {str(number): counts.get(number, 0) for number in range(1, 6)}
+    found: dict[str, Any] = {"reviews": row["reviews"], "tasks": row["tasks"]}
+    distribution = {
+        score: {str(number): row[f"{score}_{number}"] for number in _NUMBERS} for score in _SCORES
+    }
+    for score, counts in distribution.items():
+        given = sum(counts.values())
+        total = sum(int(number) * count for number, count in counts.items())
+        found[f"mean_{score}"] = round(total / given, 2) if given else None
+    return {**found, "distribution": distribution}
 
 
 @hookimpl

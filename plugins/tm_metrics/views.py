@@ -1,25 +1,84 @@
-"""How figures look."""
+"""How figures look to people."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tm_core.api import Output
+from tm_core.api import Output, visible
+
+_BAR = 32
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_CURVE = 3
+"""So many counts in a row are worth a picture."""
 
 
 def metrics(found: dict[str, dict[str, Any]], out: Output) -> None:
     """A heading for each calculator, a line for each figure; groups are indented."""
     for name, figures in found.items():
-        out.data(out.style(name, "bold"))
-        _figures(figures, out, 1)
+        out.data(out.style(visible(name), "bold"))
+        lines(figures, out, 1)
 
 
-def _figures(figures: dict[str, Any], out: Output, depth: int) -> None:
+def lines(figures: dict[str, Any], out: Output, depth: int = 0) -> None:
+    """A line for each figure; counts in a row get bars at a terminal."""
     indent = "  " * depth
     for name, value in figures.items():
-        label = name.replace("_", " ")
+        label = visible(str(name)).replace("_", " ")
         if isinstance(value, dict):
-            out.data(f"{indent}{label}:")
-            _figures(value, out, depth + 1)
+            if value:
+                out.data(f"{indent}{label}:")
+                if out.terminal and _is_series(value):
+                    _bars(value, out, depth + 1)
+                else:
+                    lines(value, out, depth + 1)
         elif value is not None:
-            out.data(f"{indent}{label}: {f'{value:g}' if isinstance(value, float) else value}")
+            out.data(f"{indent}{label}: {shown(value)}")
+
+
+def shown(value: Any) -> str:
+    """A figure as text."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else f"{value:g}"
+    return visible(str(value))
+
+
+def _is_series(value: dict[str, Any]) -> bool:
+    """Labels that are numbers or days, with counts: what stands beside each other compares."""
+    return (
+        len(value) >= _CURVE
+        and all(isinstance(count, int) and not isinstance(count, bool) for count in value.values())
+        and all(str(label).replace("-", "").isdigit() for label in value)
+    )
+
+
+def _bars(counts: dict[str, int], out: Output, depth: int) -> None:
+    widest = max(len(str(label)) for label in counts)
+    most = max(max(counts.values()), 1)
+    room = max(min(_BAR, out.width - 2 * depth - widest - 12), 4)
+    for label, count in counts.items():
+        bar = out.style(bar_of(count / most, room), "blue")
+        out.data(f"{'  ' * depth}{label:>{widest}}  {bar} {count}")
+
+
+def bar_of(share: float, width: int) -> str:
+    """A bar of a share of the width, exact to an eighth of a character."""
+    eighths = round(share * width * 8)
+    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+
+
+def insights(found: dict[str, Any], out: Output) -> None:
+    """A line for each finding."""
+    for each in found["findings"]:
+        out.data(visible(each["finding"]))
+    if not found["findings"]:
+        out.say(f"Nothing stands out in what at least {found['minimum_tasks']} tasks tell")
+
+
+def report(result: Any, out: Output) -> None:
+    """The report itself, unless it went to a file."""
+    if result.path:
+        out.say(f"Report written to {visible(result.path)}")
+    else:
+        out.raw(result.text)

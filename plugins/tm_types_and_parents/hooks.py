@@ -67,6 +67,9 @@ def _check_parent(ctx: Context, change: Change) -> Iterable[Problem]:
             field="parent",
             hint=f"tm update {parent} --status pending brings it back",
         )
+    # What has no parts is nobody's ancestor: the usual case, and the one of a growing import.
+    if not ctx.query("SELECT 1 AS n FROM task WHERE parent = ? LIMIT 1", [task]):
+        return
     # The parent's ancestors as they are, from it upwards. UNION ends where they go round already.
     rows = ctx.query(
         "WITH RECURSIVE up(id, parent) AS ("

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,15 @@ def said() -> list[str]:
 
 @pytest.fixture
 def store(tm_open: Callable[..., TaskManager], said: list[str]) -> Callable[..., TaskManager]:
-    """Opens the test's store with plugins; what is said goes to `said`."""
+    """Opens the test's store with hardly any other plugin; what is said goes to `said`."""
 
-    def open_store(*plugins: Plugin, **options: Any) -> TaskManager:
-        return tm_open(plugins=plugins, report=said.append, **options)
+    entries = importlib.metadata.entry_points(group="tm.plugins")
+    # Only the kernel is under test; metrics shows what calculators measure.
+    off = ",".join(entry.name for entry in entries if entry.name != "metrics")
+
+    def open_store(*plugins: Plugin, settings: Sequence[str] = (), **options: Any) -> TaskManager:
+        settings = [f"plugins.disable={off}", *settings]
+        return tm_open(plugins=plugins, report=said.append, settings=settings, **options)
 
     return open_store
 

@@ -356,6 +356,54 @@ def test_a_function_that_calls_itself_without_end(make: Make, store: Open, said:
     assert "RecursionError" in said[0]
 
 
+# task_undone
+
+
+def test_task_undone_works(make: Make, store: Open) -> None:
+    seen: list[tuple[str, str, str]] = []
+
+    def task_undone(ctx: Context, changes: Sequence[Change]) -> None:
+        for change in changes:
+            assert change.before is not None
+            seen.append((change.action, change.before.title, change.after.title))
+            ctx.update(change.after.id, description="looked after")
+
+    tm = store(make(task_undone=task_undone))
+    task = tm.add("x")
+    tm.update(task.id, title="y")
+    tm.undo()
+    assert seen == [("undo", "y", "x")]
+    assert tm.get(task.id)["description"] == "looked after"
+    undone, followed = list(tm.log())[-2:]
+    assert undone["transaction_id"] == followed["transaction_id"]
+
+
+def test_task_undone_raises(make: Make, store: Open, said: list[str]) -> None:
+    def task_undone(ctx: Context, changes: Sequence[Change]) -> None:
+        ctx.update(changes[0].after.id, description="half")
+        boom()
+
+    tm = store(make(task_undone=task_undone))
+    task = tm.add("x")
+    tm.update(task.id, title="y")
+    tm.undo()
+    assert (tm.get(task.id).title, tm.get(task.id)["description"]) == ("x", None)
+    assert said == blamed("task_undone")
+    assert [event["type"] for event in tm.log()][-1] == "task.undone"
+
+
+def test_task_undone_refuses_deliberately(make: Make, store: Open) -> None:
+    def task_undone() -> None:
+        raise ValidationError("not this one")
+
+    tm = store(make(task_undone=task_undone))
+    task = tm.add("x")
+    tm.update(task.id, title="y")
+    with pytest.raises(ValidationError, match="not this one"):
+        tm.undo()
+    assert tm.get(task.id).title == "y"
+
+
 # task_details
 
 
@@ -663,6 +711,7 @@ EXERCISES: dict[str, Callable[[TaskManager], object]] = {
     "task_draft": lambda tm: tm.add("x"),
     "task_validate": lambda tm: tm.add("x"),
     "task_write": lambda tm: tm.add("x"),
+    "task_undone": lambda tm: (tm.add("x"), tm.undo()),
     "task_details": lambda tm: tm.get(tm.add("x").id),
     "criterion_validators": lambda tm: tm.ask(),
     "evidence": lambda tm: tm.complete(tm.add("x").id),
@@ -906,7 +955,8 @@ def test_the_same_failure_is_said_once(make: Make, store: Open, said: list[str])
 
 
 @pytest.mark.parametrize(
-    "hook", ["task_draft", "task_validate", "task_write", "task_details", "evidence"]
+    "hook",
+    ["task_draft", "task_validate", "task_write", "task_undone", "task_details", "evidence"],
 )
 def test_a_required_plugin_stops_the_command(hook: str, make: Make, store: Open) -> None:
     tm = store(make(**{hook: boom}), settings=["plugins.required=probe"])
@@ -914,7 +964,7 @@ def test_a_required_plugin_stops_the_command(hook: str, make: Make, store: Open)
         EXERCISES[hook](tm)
     assert caught.value.exit_code == 8
     assert [task.status for task in tm.find()] == (
-        ["pending"] if hook in ("task_details", "evidence") else []
+        ["pending"] if hook in ("task_undone", "task_details", "evidence") else []
     )
 
 

@@ -37,9 +37,11 @@ from tm_core.api import (
     Context,
     Event,
     Field,
+    Hook,
+    NotFound,
     Plugin,
     PluginError,
-    TmError,
+    ValidationError,
     hookimpl,
 )
 from tm_core.hookspecs import HOOKS
@@ -87,6 +89,8 @@ LAYERS = """
     expressions
     context
     hookspecs  actions  output
+    verbs
+    views
     api
     settings
     features
@@ -97,8 +101,8 @@ LAYERS = """
     changes
     outbox  undo  plugin_context
     manager
-    verbs  kernel  completion
-    views  diagnosis  invocation
+    kernel  completion
+    diagnosis  invocation
     admin  cli
     testing  __main__
 """
@@ -153,6 +157,7 @@ def built_in_entries() -> list[importlib.metadata.EntryPoint]:
 ORDINARY = {
     "type": "a key of every event",
     "progress": "a bar on the terminal",
+    "parent": "a column in which SQLite tells the other table of a foreign key",
 }
 """Words that a feature or its field happens to be named by, and what they mean to the kernel."""
 
@@ -811,8 +816,6 @@ class Replay(RuleBasedStateMachine):
 
         target = Target()
         target.task_write = hookimpl(task_write)  # type: ignore[attr-defined]
-        from tm_core.api import Hook
-
         plugin = Plugin(
             "probe", "", fields=(Field("size", "int"),), hooks={"task_write": Hook(target)}
         )
@@ -838,7 +841,7 @@ class Replay(RuleBasedStateMachine):
         before = self.state()
         try:
             action(*arguments, **named)
-        except TmError:
+        except (Conflict, NotFound, ValidationError):
             assert self.state() == before
 
     def state(self) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Handlers get every event at least once, in order, and disturb neither the command nor each other."""
+"""The outbox: events come at least once, in order, whatever happens to handler or process."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import pytest
 
 from tm_core import TaskManager
 from tm_core.api import Change, Conflict, Context, Field, NotFound, Plugin
+from tm_core.errors import FeatureDisabled
 
 Make = Callable[..., Plugin]
 Open = Callable[..., TaskManager]
@@ -205,16 +206,35 @@ def test_a_part_that_cannot_be_undone_keeps_the_whole(noting: TaskManager) -> No
     assert {task.id for task in noting.find()} == {first.id, second.id}
 
 
-def test_with_the_plugin_off_its_rows_come_back_all_the_same(
+def test_nothing_is_taken_back_in_part_when_a_plugin_is_off(
     noting: TaskManager, store: Open
 ) -> None:
-    """The log tells all that is needed; no plugin's code is."""
+    """A field that is off cannot be written back, so that the rest stays, too."""
     task = noting.add("x", size=1)
     noting.update(task.id, title="y", size=2)
-    without = store(actor="ann")
-    without.undo()
+    off = store(noting.host.manifest("probe")._replace(enabled=False), actor="ann")
+    with pytest.raises(FeatureDisabled, match="feature 'probe' is disabled"):
+        off.undo()
+    gone = store(actor="ann")
+    with pytest.raises(Conflict, match="no installed feature has the field 'size'"):
+        gone.undo()
+    assert (noting.get(task.id)["size"], kept(noting)) == (2, [(task.id, 2)])
+    noting.update(task.id, title="z")
+    gone.undo()  # this one is not about the field
+    assert noting.get(task.id).title == "y"
+
+
+def test_an_addition_is_taken_back_whole_when_a_plugin_is_off(
+    noting: TaskManager, store: Open
+) -> None:
+    task = noting.add("x", size=1)
+    store(actor="ann").undo()
+    assert (noting.find(), kept(noting)) == ([], [])
+    (*_, undo) = noting.log()
+    with pytest.raises(Conflict, match="'size'"):
+        store(actor="ann").undo(undo["seq"])
+    noting.undo(undo["seq"])
     assert noting.get(task.id)["size"] == 1
-    assert (noting.get(task.id).title, kept(noting)) == ("x", [(task.id, 1)])
 
 
 def test_the_command_says_what_it_took_back(tm: Any) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from tm_core import TaskManager
 from tm_core.api import Conflict, ValidationError
-from tm_core.manager import TaskManager
 from tm_core.testing import Cli, run_readme
 
 
@@ -494,7 +494,7 @@ def test_a_bare_add_does_not_import_the_feature(tm_cli: Cli) -> None:
 def test_edges_and_completions_in_two_processes_agree(tm_cli: Cli) -> None:
     others = [tm_cli.add(f"other {number}") for number in range(20)]
     waiting = [tm_cli.add(f"waiting {number}") for number in range(20)]
-    head = "from tm_core.manager import TaskManager\nwith TaskManager.open() as tm:\n"
+    head = "from tm_core import TaskManager\nwith TaskManager.open() as tm:\n"
     pairs = list(zip(waiting, others, strict=True))
     connect = head + f"    for a, b in {pairs}: tm.update(a, depends_on=[b])"
     complete = head + f"    for b in {others}: tm.complete(b)"
@@ -508,7 +508,7 @@ def test_edges_and_completions_in_two_processes_agree(tm_cli: Cli) -> None:
 def test_opposite_edges_in_two_processes_never_make_a_cycle(tm_cli: Cli) -> None:
     ids = [tm_cli.add(str(number)) for number in range(20)]
     code = (
-        "from tm_core.api import ValidationError\nfrom tm_core.manager import TaskManager\n"
+        "from tm_core.api import ValidationError\nfrom tm_core import TaskManager\n"
         "refused = 0\nwith TaskManager.open() as tm:\n    for a, b in {pairs}:\n"
         "        try: tm.update(a, depends_on=[b])\n"
         "        except ValidationError: refused += 1\nprint(refused)"

@@ -19,8 +19,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from tm_core import TaskManager
 from tm_core.api import Conflict, ValidationError
-from tm_core.manager import TaskManager
 
 OPEN = ("pending", "in_progress", "blocked")
 

@@ -1,14 +1,15 @@
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tm_core import TaskManager
-from tm_core.api import Conflict, ValidationError
+from tm_core.api import STATUSES, Conflict, Field, Plugin, ValidationError
 from tm_core.testing import Cli, run_readme
 
 
@@ -180,32 +181,90 @@ def test_a_broken_export_is_refused_whole(tm_store: TaskManager, part: object) -
 
 def test_figures_of_no_reviews(tm_cli: Cli) -> None:
     figures = tm_cli("metrics", "feedback", "--json").json["feedback"]
-    assert (figures["reviews"], figures["mean_quality"], figures["by_assignee"]) == (0, None, {})
+    assert (figures["reviews"], figures["mean_quality"]) == (0, None)
+    grouped = tm_cli("metrics", "--feedback", "--by", "assignee", "--json").json
+    assert list(grouped) == ["feedback"]
+    assert grouped["feedback"]["by_assignee"] == {}
 
 
 _SCORE = st.none() | st.integers(1, 5)
 
 
+_LABELS = Plugin(name="labels", summary="Words", fields=(Field("labels", "list"),))
+
+
+class Review(NamedTuple):
+    """One review, of a task of its own."""
+
+    assignee: str | None
+    labels: list[str]
+    quality: int | None
+    timeliness: int | None
+    days_ago: int
+    status: str
+
+
+_HISTORY = st.lists(
+    st.builds(
+        Review,
+        assignee=st.sampled_from(["ada", "bea", None]),
+        labels=st.lists(st.sampled_from("xyz"), unique=True),
+        quality=_SCORE,
+        timeliness=_SCORE,
+        days_ago=st.sampled_from([1, 20, 40, 400]),
+        status=st.sampled_from(["completed", "completed", "deleted"]),
+    ),
+    max_size=12,
+)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
-@given(st.lists(st.tuples(st.sampled_from(["ada", "bea", None]), st.integers(1, 5), _SCORE)))
-def test_figures_are_those_of_the_reviews(
-    tm_store: TaskManager, given_reviews: list[tuple[str | None, int, int | None]]
+@given(history=_HISTORY, period=st.sampled_from([0, 30]))
+def test_figures_are_those_of_a_plain_computation(
+    tm_open: Callable[..., TaskManager], history: list[Review], period: int
 ) -> None:
-    with tm_store.transaction():
-        for old in tm_store.find():
-            tm_store.delete(old.id)
-        for assignee, quality, timeliness in given_reviews:
-            task = tm_store.add("x", assignee=assignee).id
-            tm_store.complete(task)
-            tm_store.feedback(task, quality=quality, timeliness=timeliness)
-    figures = tm_store.metrics("feedback")["feedback"]
-    qualities = [quality for _, quality, _ in given_reviews]
-    assert figures["reviews"] == figures["tasks"] == len(qualities)
-    if qualities:
-        assert figures["mean_quality"] == pytest.approx(sum(qualities) / len(qualities), abs=0.005)
-    for score in range(1, 6):
-        assert figures["distribution"]["quality"][str(score)] == qualities.count(score)
-    for name, share in figures["by_assignee"].items():
-        theirs = [quality for assignee, quality, _ in given_reviews if assignee == name]
-        assert share["reviews"] == len(theirs)
-        assert share["mean_quality"] == pytest.approx(sum(theirs) / len(theirs), abs=0.005)
+    with tm_open(plugins=[_LABELS]) as tm:
+        with tm.transaction():
+            for old in tm.find(status=STATUSES):
+                tm.delete(old.id, purge=True)
+            for one in history:
+                then = (datetime.now(UTC) - timedelta(days=one.days_ago)).isoformat()
+                scores = {"quality": one.quality, "timeliness": one.timeliness}
+                record = {"title": "x", "status": one.status, "assignee": one.assignee}
+                review = {"reviewer": "cyd", "at": then, "note": "n", **scores}
+                tm.restore(record | {"labels": one.labels, "feedback": [review]})
+        named = {"period": f"{period}d"} if period else {}
+        by_person = tm.metrics("feedback", by="assignee", **named)["feedback"]
+        by_label = tm.metrics("feedback", by="labels", **named)["feedback"]
+    given_reviews = [
+        one for one in history if one.status != "deleted" and (not period or one.days_ago < period)
+    ]
+    _check_figures(by_person, given_reviews)
+    people = {one.assignee for one in given_reviews} - {None}
+    assert by_person["by_assignee"].keys() == people
+    for who in people:
+        theirs = [one for one in given_reviews if one.assignee == who]
+        _check_figures(by_person["by_assignee"][who], theirs)
+    labels = {label for one in given_reviews for label in one.labels}
+    assert by_label["by_labels"].keys() == labels
+    for label in labels:
+        theirs = [one for one in given_reviews if label in one.labels]
+        _check_figures(by_label["by_labels"][label], theirs)
+
+
+def _check_figures(figures: dict[str, Any], given_reviews: list[Review]) -> None:
+    assert figures["reviews"] == figures["tasks"] == len(given_reviews)
+    for name in ("quality", "timeliness"):
+        scores = [getattr(one, name) for one in given_reviews if getattr(one, name) is not None]
+        mean = pytest.approx(sum(scores) / len(scores), abs=0.005) if scores else None
+        assert figures[f"mean_{name}"] == mean
+        counts = {str(score): scores.count(score) for score in range(1, 6)}
+        assert figures["distribution"][name] == counts
+
+
+def test_low_scores_are_a_finding(tm_cli: Cli) -> None:
+    for number in range(5):
+        assert tm_cli("insights", "--json").json["findings"] == [], number
+        tm_cli("feedback", completed(tm_cli), "--quality", "2")
+    found = tm_cli("insights").out.splitlines()
+    assert "quality is rated 2.0 of 5: 5 tasks, mean quality 2, reviews 5" in found

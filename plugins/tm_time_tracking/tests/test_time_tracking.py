@@ -3,14 +3,14 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tm_core import TaskManager
-from tm_core.api import Conflict, InvalidValue, ValidationError
+from tm_core.api import STATUSES, Conflict, Field, InvalidValue, Plugin, ValidationError
 from tm_core.testing import Cli, run_readme
 
 Open = Callable[..., TaskManager]
@@ -330,41 +330,120 @@ def test_figures_of_nothing(tm_cli: Cli) -> None:
         "total_estimated_hours": 0.0,
         "total_actual_hours": 0.0,
         "mean_ratio": None,
+        "p50_ratio": None,
+        "p80_ratio": None,
         "bias": None,
-        "by_assignee": {},
     }
 
 
 _HOURS = st.none() | st.integers(0, 40)
+_LABELS = Plugin(name="labels", summary="Words", fields=(Field("labels", "list"),))
+
+
+class Worked(NamedTuple):
+    """One task of the history that figures are made of."""
+
+    assignee: str | None
+    labels: list[str]
+    estimated: int | None
+    actual: int | None
+    days_ago: int
+    status: str
+
+
+_HISTORY = st.lists(
+    st.builds(
+        Worked,
+        assignee=st.sampled_from(["ada", "bea", None]),
+        labels=st.lists(st.sampled_from("xyz"), unique=True),
+        estimated=_HOURS,
+        actual=_HOURS,
+        days_ago=st.sampled_from([1, 20, 40, 400]),
+        status=st.sampled_from(["completed", "completed", "pending", "deleted"]),
+    ),
+    max_size=15,
+)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
-@given(st.lists(st.tuples(st.sampled_from(["ada", "bea", None]), _HOURS, _HOURS, st.booleans())))
-def test_figures_are_those_of_completed_tasks_with_both(
-    tm_store: TaskManager, rows: list[tuple[str | None, int | None, int | None, bool]]
+@given(history=_HISTORY, period=st.sampled_from([0, 30]))
+def test_figures_are_those_of_a_plain_computation(
+    tm_open: Callable[..., TaskManager], history: list[Worked], period: int
 ) -> None:
-    with tm_store.transaction():
-        for old in tm_store.find():
-            tm_store.delete(old.id)
-        for assignee, estimated, actual, is_done in rows:
-            task = tm_store.add("x", assignee=assignee, estimated_hours=estimated).id
-            tm_store.update(task, actual_hours=actual)
-            if is_done:
-                tm_store.complete(task)
-    whole = tm_store.metrics("time")["time"]
-    done = [(who, e, a) for who, e, a, is_done in rows if is_done and None not in (e, a)]
-    shares = {who: whole["by_assignee"].get(who) for who in {who for who, _, _ in done} - {None}}
-    assert shares.keys() == whole["by_assignee"].keys()
-    for figures, pairs in [
-        (whole, [(e, a) for _, e, a in done]),
-        *((share, [(e, a) for who, e, a in done if who == name]) for name, share in shares.items()),
-    ]:
-        assert figures["tasks"] == len(pairs)
-        assert figures["total_estimated_hours"] == sum(e or 0 for e, _ in pairs)
-        assert figures["total_actual_hours"] == sum(a or 0 for _, a in pairs)
-        ratios = [(a or 0) / e for e, a in pairs if e]
-        if ratios:
-            assert figures["mean_ratio"] == pytest.approx(sum(ratios) / len(ratios), abs=0.001)
-        if pairs:
-            bias = sum((a or 0) - (e or 0) for e, a in pairs) / len(pairs)
-            assert figures["bias"] == pytest.approx(bias, abs=0.001)
+    with tm_open(plugins=[_LABELS]) as tm:
+        with tm.transaction():
+            for old in tm.find(status=STATUSES):
+                tm.delete(old.id, purge=True)
+            for one in history:
+                then = (datetime.now(UTC) - timedelta(days=one.days_ago)).isoformat()
+                record: dict[str, Any] = {
+                    "title": "x",
+                    "status": one.status,
+                    "created_at": then,
+                }
+                record["completed_at"] = then if one.status == "completed" else None
+                hours = {"estimated_hours": one.estimated, "actual_hours": one.actual}
+                tm.restore(record | hours | {"assignee": one.assignee, "labels": one.labels})
+        named = {"period": f"{period}d"} if period else {}
+        by_person = tm.metrics("time", by="assignee", **named)["time"]
+        by_label = tm.metrics("time", by="labels", **named)["time"]
+        assert tm.metrics("time", **named)["time"] == {
+            name: figure for name, figure in by_person.items() if name != "by_assignee"
+        }
+    done = [
+        one
+        for one in history
+        if one.status == "completed" and (not period or one.days_ago < period)
+        if None not in (one.estimated, one.actual)
+    ]
+    _check_time(by_person, done)
+    people = {one.assignee for one in done} - {None}
+    assert by_person["by_assignee"].keys() == people
+    for who in people:
+        _check_time(by_person["by_assignee"][who], [o for o in done if o.assignee == who])
+    labels = {label for one in done for label in one.labels}
+    assert by_label["by_labels"].keys() == labels
+    for label in labels:
+        _check_time(by_label["by_labels"][label], [o for o in done if label in o.labels])
+
+
+def _check_time(figures: dict[str, Any], done: list[Worked]) -> None:
+    pairs = [(one.estimated or 0, one.actual or 0) for one in done]
+    assert figures["tasks"] == len(pairs)
+    assert figures["total_estimated_hours"] == sum(e for e, _ in pairs)
+    assert figures["total_actual_hours"] == sum(a for _, a in pairs)
+    ratios = sorted(a / e for e, a in pairs if e)
+    expected: dict[str, float | None] = dict.fromkeys(["mean_ratio", "p50_ratio", "p80_ratio"])
+    if ratios:
+        expected["mean_ratio"] = sum(ratios) / len(ratios)
+        for percent in (50, 80):
+            # The least value that at least so many percent do not exceed.
+            rank = next(r for r in range(1, len(ratios) + 1) if r * 100 >= percent * len(ratios))
+            expected[f"p{percent}_ratio"] = ratios[rank - 1]
+    bias = sum(a - e for e, a in pairs) / len(pairs) if pairs else None
+    for name, value in {**expected, "bias": bias}.items():
+        assert figures[name] == (None if value is None else pytest.approx(value, abs=0.001))
+
+
+def test_estimates_that_are_off_are_a_finding(tm_cli: Cli) -> None:
+    def work(count: int, assignee: str, actual: str) -> None:
+        for _ in range(count):
+            task = tm_cli.add("x", "--estimated-hours", "2", "--assignee", assignee)
+            tm_cli("complete", task, "--actual-hours", actual)
+
+    work(4, "ada", "4")
+    assert tm_cli("insights", "--json").json["findings"] == []
+    work(1, "ada", "4")
+    work(11, "bea", "2")
+    told = [each for each in tm_cli("insights", "--json").json["findings"] if each["by"]]
+    assert told == [
+        {
+            "finding": "estimates are 2.0 times too low for assignee ada: 5 tasks, P50 ratio 2,"
+            " bias 2",
+            "metric": "time",
+            "by": "assignee",
+            "group": "ada",
+            "tasks": 5,
+            "figures": {"p50_ratio": 2.0, "bias": 2.0},
+        }
+    ]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tm_core import TaskManager
 from tm_core.api import Change, Context, Field, Hook, Plugin, Setting, Task, hookimpl
-from tm_core.manager import TaskManager
 
 TYPES = ["task", "bug", "feature", "epic", "chore"]
 

@@ -12,8 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tm_core import TaskManager
-from tm_core.api import NotFound, Task, ValidationError
-from tm_core.output import Output
+from tm_core.api import NotFound, Output, Task, ValidationError
 from tm_core.testing import Cli, run_readme
 
 
