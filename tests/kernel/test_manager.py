@@ -328,7 +328,7 @@ def test_what_is_no_action_is_no_attribute(rated: TaskManager) -> None:
 
 
 def test_a_mistake_in_an_action_is_the_plugin_s(rated: TaskManager) -> None:
-    with pytest.raises(PluginError, match="plugin 'rating'.*RuntimeError: a mistake") as caught:
+    with pytest.raises(PluginError, match=r"plugin 'rating'.*RuntimeError: a mistake") as caught:
         rated.rate_and_fail()
     assert isinstance(caught.value.__cause__, RuntimeError)
     assert rated.add("still works").id
