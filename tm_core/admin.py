@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from . import config_edit, values
+from . import values
 from .config import user_config_path
 from .errors import BlankStore, ConfigError, InvalidValue, NoStore, TmError, UsageError
 from .invocation import Invocation, of
@@ -104,6 +104,8 @@ def _known(run: Invocation, name: str) -> str:
 def _toggle(run: Invocation, names: Sequence[str], enabled: bool, user: bool) -> None:
     for name in names:
         _known(run, name)
+    from . import config_edit  # YAML takes a while: who writes it pays for it
+
     for name in names:
         config_edit.set_feature(_feature_file(run, user), name, enabled, dry_run=run.output.dry_run)
         run.output.say(f"Feature '{name}' {'enabled' if enabled else 'disabled'}")
@@ -240,6 +242,8 @@ def set_key(key: str, value: str, user: bool) -> None:
         parsed = parse_value(value, setting, key)
     except ConfigError as error:
         raise InvalidValue(error.message, error.hint, field=key) from None
+    from . import config_edit
+
     config_edit.set_value(_feature_file(run, user), key, parsed, dry_run=run.output.dry_run)
     run.output.say(f"{key} is set")
 
@@ -251,6 +255,8 @@ def set_key(key: str, value: str, user: bool) -> None:
 def unset_key(key: str, user: bool) -> None:
     """One value less; also one that nobody knows, since it may have to go."""
     run = _run()
+    from . import config_edit
+
     there = config_edit.unset_value(_feature_file(run, user), key, dry_run=run.output.dry_run)
     if not there:
         _setting(run, key)
@@ -299,6 +305,8 @@ def disable_feature(feature: tuple[str, ...], user: bool) -> None:
 def minimal(state: str, user: bool) -> None:
     """The kernel alone."""
     run = _run()
+    from . import config_edit
+
     config_edit.set_minimal_mode(
         _feature_file(run, user), state == "on", dry_run=run.output.dry_run
     )
@@ -311,6 +319,8 @@ def minimal(state: str, user: bool) -> None:
 def reset_config(user: bool) -> None:
     """The old file is kept."""
     run = _run()
+    from . import config_edit
+
     kept = config_edit.reset(_feature_file(run, user), dry_run=run.output.dry_run)
     run.output.say(f"Configuration reset; the old one is {kept}" if kept else "Nothing to reset")
 

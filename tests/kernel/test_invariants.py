@@ -83,7 +83,7 @@ def imports(tree: ast.AST, module: str, is_package: bool) -> Iterator[tuple[int,
 # I1
 
 LAYERS = """
-    errors  model  cache  text
+    errors  model  cache  text  figures
     when  syntax  config_yaml
     values
     expressions
