@@ -280,7 +280,7 @@ def test_a_new_field_and_a_new_step_of_a_known_plugin(tm: Any, site: Any) -> Non
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is not a task store"),
+        (b"", "is empty"),
         (b"no database at all, but long enough to be looked at" * 20, "not a usable task store"),
     ],
 )
