@@ -238,9 +238,7 @@ class TaskManager:
         given = {"description": description, "priority": priority, "assignee": assignee, **fields}
         stored, options = self._split("add", given)
         with self.transaction():
-            after = self._blank() | {"title": title} | stored
-            while self.store.get(after["id"]) is not None:
-                after["id"] = new_task_id()
+            after = self._blank() | {"id": self._free_id(), "title": title} | stored
             change = Change(
                 "add",
                 self.actor,
@@ -256,13 +254,20 @@ class TaskManager:
         fields = self.store.fields.values()
         return {field.name: field.default for field in fields if field.default is not None}
 
+    def _free_id(self) -> str:
+        """A new id that no task has: of 100,000 random ones a pair is to be expected."""
+        task_id = new_task_id()
+        while self.store.get(task_id) is not None:
+            task_id = new_task_id()
+        return task_id
+
     def _blank(self) -> dict[str, Any]:
         now = self._changes.now
         return (
             dict.fromkeys(self.store.fields)
             | self._defaults()
             | {
-                "id": new_task_id(),
+                "id": "",
                 "created_by": self.actor,
                 "created_at": now,
                 "updated_at": now,
@@ -546,7 +551,7 @@ class TaskManager:
         options = {n: values.check(virtual[n], details.pop(n)) for n in [*details] if n in virtual}
         with self.transaction(), self.database.savepoint():
             given = {name: value for name, value in given.items() if value is not None}
-            after = Task(self._blank() | given)
+            after = Task(self._blank() | {"id": given.get("id") or self._free_id()} | given)
             if not after.id.strip():
                 raise InvalidValue("id cannot be empty", "leave it out to get a new one")
             if "updated_at" not in given:

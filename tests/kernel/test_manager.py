@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import os
 import pydoc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -476,3 +477,13 @@ def test_a_record_is_checked(
         tm_store.restore(record)
     assert tm_store.count() == 0
     assert list(tm_store.log()) == []
+
+
+def test_a_new_id_that_is_taken_is_drawn_again(
+    tm_store: TaskManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.urandom
+    drawn = iter([b"same", b"same", b"more", b"more", b"last"])
+    monkeypatch.setattr(os, "urandom", lambda size: next(drawn) if size == 4 else real(size))
+    tasks = [tm_store.add("x"), tm_store.restore({"title": "y"}), tm_store.add("z")]
+    assert [bytes.fromhex(task.id) for task in tasks] == [b"same", b"more", b"last"]
