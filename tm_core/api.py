@@ -45,7 +45,7 @@ from .model import (
     Task,
 )
 from .output import Output
-from .values import check, visible
+from .values import check, check_records, visible
 from .when import format_local, format_relative, instant_now, parse_duration, parse_instant
 
 __all__ = [
@@ -88,6 +88,7 @@ __all__ = [
     "ValidationError",
     "Validator",
     "check",
+    "check_records",
     "format_local",
     "format_relative",
     "hookimpl",

@@ -181,7 +181,7 @@ class Changes:
         return change.after
 
     def _draft(self, change: Change) -> None:
-        for each in self.host.implementations("task_draft", change.touched):
+        for each in self.host.implementations("task_draft", _occasions(change)):
             saved = change.after.copy()
             try:
                 self.host.invoke(each, ctx=self._context(each.plugin.name), draft=change)
@@ -219,7 +219,7 @@ class Changes:
 
     def _validate(self, change: Change) -> None:
         refused: list[Problem] = []
-        for each in self.host.implementations("task_validate", change.touched):
+        for each in self.host.implementations("task_validate", _occasions(change)):
             for problem in self._problems(each, change):
                 if problem.overridable and self.force:
                     change.forced.append(problem.message)
@@ -257,7 +257,7 @@ class Changes:
         return found
 
     def _participate(self, change: Change) -> None:
-        for each in self.host.implementations("task_write", change.touched):
+        for each in self.host.implementations("task_write", _occasions(change)):
             mark = len(change.rows)
             try:
                 with self.store.database.savepoint():
@@ -267,6 +267,11 @@ class Changes:
             except Exception as error:
                 del change.rows[mark:]
                 self.host.blame(each.plugin, "task_write", error)
+
+
+def _occasions(change: Change) -> set[str]:
+    """What `Hook.when` may name of a change: what it touches, and what happens by it."""
+    return {*change.touched, type_of(change)}
 
 
 def type_of(change: Change) -> str:

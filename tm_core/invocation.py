@@ -243,12 +243,13 @@ def _parameter(parameter: Parameter) -> click.Parameter:
             option.type = kind
         return option
     many = parameter.kind == "arguments"
+    name = parameter.name.upper().replace("_", "-") + ("..." if many else "")
     return click.Argument(
         [parameter.name],
         type=kind,
         nargs=-1 if many else 1,
         required=parameter.required,
-        metavar=parameter.name.upper().replace("_", "-") + ("..." if many else ""),
+        metavar=name if parameter.required else f"[{name}]",
     )
 
 

@@ -215,7 +215,7 @@ class TaskManager:
             after["priority"] = after["priority"] or "medium"
             while self.store.get(after["id"]) is not None:
                 after["id"] = new_task_id()
-            change = Change("add", self.actor, None, Task(after), options=options)
+            change = Change("add", self.actor, None, Task(after), options=options, given=stored)
             return self._changes.apply(change)
 
     def _blank(self) -> dict[str, Any]:
@@ -246,7 +246,9 @@ class TaskManager:
             ValidationError: A value or a rule refuses it; nothing was written.
         """
         if fields.get("status") == "completed":
-            return self.complete(task_id, if_version=if_version, force=force, **fields)
+            return self._change(
+                "complete", task_id, fields, if_version=if_version, force=force, also="update"
+            )
         return self._change("update", task_id, fields, if_version=if_version, force=force)
 
     def complete(
@@ -295,10 +297,12 @@ class TaskManager:
         *,
         if_version: int | None = None,
         force: bool = False,
+        also: str = "",
     ) -> Task:
-        stored, options = self._split(verb, fields)
+        """Take a change through; `also` is a further verb whose fields may be given."""
+        stored, options = self._split(verb, fields, also)
         evidence: dict[str, Any] = {}
-        if stored.get("status") == "completed":
+        if stored.get("status") == "completed" and not self._changes.active:
             task = self.get(task_id, details=False)
             evidence = self.gather_evidence(task, touched={*stored, *options}, options=options)
         with self.options(force=force), self.transaction():
@@ -314,7 +318,15 @@ class TaskManager:
                     f"tm update {before.id} --status pending reopens it",
                 )
             after = Task({**before, **stored})
-            change = Change(verb, self.actor, before, after, options=options, evidence=evidence)
+            change = Change(
+                verb,
+                self.actor,
+                before,
+                after,
+                options=options,
+                evidence=evidence,
+                given=stored,
+            )
             return self._changes.apply(change)
 
     def get(self, task_id: str, *, details: bool = True) -> Task:
@@ -471,7 +483,15 @@ class TaskManager:
             after = Task(self._blank() | given)
             if "updated_at" not in given:
                 after["updated_at"] = after["created_at"]
-            change = Change("import", self.actor, None, after, options=options, details=details)
+            change = Change(
+                "import",
+                self.actor,
+                None,
+                after,
+                options=options,
+                details=details,
+                given=given,
+            )
             task = self._changes.apply(change)
             for event in events:
                 self.store.append(
@@ -539,9 +559,11 @@ class TaskManager:
         """Hand out events that wait for their handlers, for instance after a failure."""
         self._outbox.deliver()
 
-    def _split(self, verb: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _split(
+        self, verb: str, given: Mapping[str, Any], also: str = ""
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Check what was given for a verb; gives values for columns, and options for plugins."""
-        known = self.host.fields_on(verb)
+        known = self.host.fields_on(verb) | self.host.fields_on(also)
         stored: dict[str, Any] = {}
         options: dict[str, Any] = {}
         for name, value in given.items():

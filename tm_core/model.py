@@ -6,7 +6,7 @@ and users feel every millisecond before the first line of work.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, NamedTuple, TypedDict
 
 API_VERSION = (1, 0)
@@ -85,8 +85,9 @@ class Hook(NamedTuple):
     target: Any
     """A module's dotted name; in a plugin made in code, any object that has the function."""
     when: tuple[str, ...] = ()
-    """For hooks about a change: names of fields, options or details; the hook is called only if
-    one of them is touched. For `event_handlers`: patterns such as `task.*`. Empty: always."""
+    """For hooks about a change: names of fields, options or details, or types of event such as
+    `task.completed`; the hook is called only if one of them is touched, or is what happens. For
+    `event_handlers`: patterns such as `task.*`. Empty: always."""
 
 
 class Action(NamedTuple):
@@ -269,6 +270,7 @@ class Change:
         "details",
         "evidence",
         "forced",
+        "given",
         "options",
         "rows",
     )
@@ -283,6 +285,7 @@ class Change:
         options: Mapping[str, Any] | None = None,
         details: Mapping[str, Any] | None = None,
         evidence: Mapping[str, Any] | None = None,
+        given: Iterable[str] = (),
     ) -> None:
         self.action = action
         """`add`, `update`, `complete`, `delete`, `import` or `undo`."""
@@ -291,6 +294,8 @@ class Change:
         """None when the task is new."""
         self.after = after
         """As it will be written. `task_draft` may change its values."""
+        self.given = frozenset(given)
+        """Names of the fields that the caller gave, also where the value was there before."""
         self.options: dict[str, Any] = dict(options or {})
         """Values given for fields that are not columns."""
         self.details: dict[str, Any] = dict(details or {})

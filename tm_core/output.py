@@ -52,7 +52,8 @@ class Output:
 
     def json(self, value: Any) -> None:
         """Print a value as JSON."""
-        self._write(self._stdout, json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+        text = json.dumps(_shape(value), ensure_ascii=False, indent=2, default=_plain)
+        self._write(self._stdout, text)
 
     def raw(self, text: str) -> None:
         """Print text as it is, as part of a document."""
@@ -168,6 +169,19 @@ class Output:
 def standard(*, as_json: bool) -> Output:
     """Output to this process's own streams."""
     return Output(sys.stdout, sys.stderr, as_json=as_json)
+
+
+def _shape(value: Any) -> Any:
+    """Named tuples as what they name: JSON would take them for mere lists."""
+    if hasattr(value, "as_dict"):
+        value = value.as_dict()
+    elif hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, dict):
+        return {name: _shape(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_shape(item) for item in value]
+    return value
 
 
 def _plain(value: Any) -> Any:

@@ -68,6 +68,9 @@ def _revert(changes: Changes, event: Event) -> None:
     for table, key, now, then in reverted:
         found = store.read_rows(table, key)
         current = {k: v for k, v in found[0].items() if k not in key} if found else None
+        if current is not None and now is not None:
+            # A column that was not given, or that came later, was empty.
+            now = {name: now.get(name) for name in current}
         if current != now:
             raise _changed_since(event, table)
         store.write_row(table, key, then, exists=bool(found))

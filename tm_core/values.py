@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
@@ -48,6 +49,31 @@ def check(field: Field, raw: object, *, now: datetime | None = None) -> Any:
         case "list":
             return _items(field, raw)
     raise AssertionError(f"field {field.name} has the unknown type {field.type}")
+
+
+def check_records(
+    part: str, raw: object, fields: Sequence[Field], required: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """An imported part that is a list of records, each with a canonical value for each field.
+
+    Raises InvalidValue, naming the part, for anything else; an import is a stranger's file.
+    """
+    records: list[dict[str, Any]] = []
+    if not isinstance(raw, list):
+        raise InvalidValue(f"{part} must be a list of records, not {_shown(raw)}", field=part)
+    for place, item in enumerate(raw, 1):
+        if not isinstance(item, dict):
+            text = f"{part}, record {place}: must be an object, not {_shown(item)}"
+            raise InvalidValue(text, field=part)
+        missing = [name for name in required if item.get(name) is None]
+        if missing:
+            raise InvalidValue(f"{part}, record {place}: {missing[0]} is missing", field=part)
+        try:
+            records.append({field.name: check(field, item.get(field.name)) for field in fields})
+        except InvalidValue as error:
+            text = f"{part}, record {place}: {error.message}"
+            raise InvalidValue(text, error.hint, field=part) from None
+    return records
 
 
 def to_column(field: Field, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
 from .actions import Param, TaskId
@@ -80,9 +81,13 @@ def update(
     **fields: Any,
 ) -> Task:
     """Change fields of a task; an empty value clears one."""
-    fields = {name: None if value == "" else value for name, value in fields.items()}
+    fields = _emptied(fields)
     changed: Task = ctx.tasks.update(task, if_version=if_version, force=force, **fields)
     return changed
+
+
+def _emptied(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: None if value == "" else value for name, value in fields.items()}
 
 
 def complete(
@@ -93,7 +98,8 @@ def complete(
     force: Annotated[bool, Param("Complete it although a check refuses")] = False,
     **fields: Any,
 ) -> Task:
-    """Complete a task, and release what waited for it."""
+    """Complete a task, and release what waited for it; an empty value clears a field."""
+    fields = _emptied(fields)
     completed: Task = ctx.tasks.complete(task, if_version=if_version, force=force, **fields)
     return completed
 

@@ -76,9 +76,15 @@ def _detail(name: str, part: Any, out: Output) -> None:
         out.data(f"{name}:")
         for item in part:
             known = {k: v for k, v in item.items() if v not in (None, "", [])}
-            out.data("  - " + ", ".join(f"{k}: {visible(str(v))}" for k, v in known.items()))
+            out.data("  - " + ", ".join(f"{k}: {_told(k, v, out)}" for k, v in known.items()))
     elif part not in (None, [], {}):
         out.result({name: part})
+
+
+def _told(name: str, value: Any, out: Output) -> str:
+    if isinstance(value, str) and (name == "at" or name.endswith("_at")):
+        return out.when(value)
+    return visible(str(value))
 
 
 def updated(task: Task, out: Output) -> None:
