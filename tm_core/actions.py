@@ -97,7 +97,9 @@ class Signature(NamedTuple):
                 positional.extend(value)
             else:
                 positional.append(value)
-        named |= {name: values.check(fields[name], value) for name, value in extra.items()}
+        for name, value in extra.items():
+            # Empty is no value of most types, but a word to clear a field where the action allows.
+            named[name] = value if value == "" else values.check(fields[name], value)
         return positional, named
 
     def given(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
