@@ -45,6 +45,8 @@ from .model import (
 )
 from .output import Output
 from .values import check, visible
+from .verbs import Page
+from .views import listed
 from .when import format_local, format_relative, instant_now, parse_duration, parse_instant
 
 __all__ = [
@@ -72,6 +74,7 @@ __all__ = [
     "MetricCalculator",
     "NotFound",
     "Output",
+    "Page",
     "Param",
     "Plugin",
     "PluginError",
@@ -91,6 +94,7 @@ __all__ = [
     "format_relative",
     "hookimpl",
     "instant_now",
+    "listed",
     "names",
     "parse",
     "parse_duration",
