@@ -46,6 +46,8 @@ from .model import (
 )
 from .output import Output
 from .values import check, check_records, visible
+from .verbs import Page
+from .views import listed
 from .when import format_local, format_relative, instant_now, parse_duration, parse_instant
 
 __all__ = [
@@ -73,6 +75,7 @@ __all__ = [
     "MetricCalculator",
     "NotFound",
     "Output",
+    "Page",
     "Param",
     "Plugin",
     "PluginError",
@@ -93,6 +96,7 @@ __all__ = [
     "format_relative",
     "hookimpl",
     "instant_now",
+    "listed",
     "load_yaml",
     "names",
     "parse",

@@ -58,6 +58,8 @@ class Changes:
         """The sequence number of the last transaction's first event."""
         self._now = ""
         self._recorders: list[list[list[Any]]] = []
+        self._held: list[list[tuple[str, str | None, Mapping[str, Any]]]] = []
+        """Events of changes that another change brings about: they follow its own event."""
 
     @property
     def active(self) -> bool:
@@ -96,6 +98,7 @@ class Changes:
         finally:
             self.transaction_id = self._now = ""
             self._recorders.clear()
+            self._held.clear()
         self._after_commit()
 
     def _once(self, key: str, action: str) -> None:
@@ -116,15 +119,34 @@ class Changes:
         """Record one event with all rows that are put inside the block."""
         with self.transaction():
             rows: list[list[Any]] = []
-            self._recorders.append(rows)
-            try:
+            with self._recording(rows) as held:
                 yield
-            finally:
-                self._recorders.pop()
             self.append(event_type, task_id, {**data, **({"rows": rows} if rows else {})})
+            for each in held:
+                self.append(*each)
 
-    def append(self, event_type: str, task_id: str | None, data: Mapping[str, Any]) -> int:
+    @contextmanager
+    def _recording(
+        self, rows: list[list[Any]]
+    ) -> Iterator[list[tuple[str, str | None, Mapping[str, Any]]]]:
+        """Take the rows that are put inside, and hold back the events of further changes.
+
+        The cause comes before its effects in the log: handlers see them in that order, and the
+        first event of a transaction tells what it was about.
+        """
+        self._recorders.append(rows)
+        self._held.append([])
+        try:
+            yield self._held[-1]
+        finally:
+            self._recorders.pop()
+            self._held.pop()
+
+    def append(self, event_type: str, task_id: str | None, data: Mapping[str, Any]) -> None:
         """Add an event to the running transaction."""
+        if self._held:
+            self._held[-1].append((event_type, task_id, data))
+            return
         seq = self.store.append(
             {
                 "id": new_event_id(),
@@ -138,7 +160,6 @@ class Changes:
             }
         )
         self.first_seq = self.first_seq or seq
-        return seq
 
     def put(self, table: str, key: Mapping[str, Any], row: Mapping[str, Any] | None) -> None:
         """Write one row of a plugin's table and record what was there before."""
@@ -171,13 +192,12 @@ class Changes:
                 change.after["version"] = change.before.version + 1
                 change.after["updated_at"] = self.now
                 self.store.update(change.before, change.after, [*changed, *_STAMPS])
-            self._recorders.append(change.rows)
-            try:
+            with self._recording(change.rows) as held:
                 self._participate(change)
-            finally:
-                self._recorders.pop()
             if changed or change.rows or change.forced:
                 self.append(event_type or type_of(change), change.after.id, event_data(change))
+            for each in held:
+                self.append(*each)
         return change.after
 
     def _draft(self, change: Change) -> None:
@@ -258,15 +278,27 @@ class Changes:
 
     def _participate(self, change: Change) -> None:
         for each in self.host.implementations("task_write", _occasions(change)):
-            mark = len(change.rows)
+            held = self._held[-1]
+            mark, held_mark = len(change.rows), len(held)
             try:
                 with self.store.database.savepoint():
                     self.host.invoke(each, ctx=self._context(each.plugin.name), change=change)
             except TmError:
                 raise  # a deliberate refusal
             except Exception as error:
-                del change.rows[mark:]
+                del change.rows[mark:], held[held_mark:]
                 self.host.blame(each.plugin, "task_write", error)
+
+    def settle_undone(self, undone: Sequence[Change]) -> None:
+        """Let plugins put right what follows from an undo, in its transaction."""
+        for each in self.host.implementations("task_undone"):
+            try:
+                with self.store.database.savepoint():
+                    self.host.invoke(each, ctx=self._context(each.plugin.name), changes=undone)
+            except TmError:
+                raise  # a deliberate refusal
+            except Exception as error:
+                self.host.blame(each.plugin, "task_undone", error)
 
 
 def _occasions(change: Change) -> set[str]:

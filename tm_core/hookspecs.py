@@ -77,6 +77,23 @@ class Hooks:
         """
 
     @hookspec
+    def task_undone(self, ctx: Context, changes: Sequence[Change]) -> None:
+        """Put right what follows from an undo for other tasks and tables.
+
+        An undo writes tasks and plugins' rows back as the log has them, without the other hooks.
+        Runs in its transaction, after that: each change (its action is `undo`) holds a task as it
+        was before the undo and as it is now, and in `rows` what was written back. Write through
+        `ctx.update`, or inside `ctx.event`. Raising a TmError refuses the undo; any other error
+        rolls back this plugin's share, and a line says so.
+
+            @hookimpl
+            def task_undone(ctx, changes):
+                for change in changes:
+                    if change.after.status == "pending" and must_wait(ctx, change.after):
+                        ctx.update(change.after.id, status="blocked")
+        """
+
+    @hookspec
     def task_details(  # type: ignore[empty-body]
         self, ctx: Context, tasks: Sequence[Task]
     ) -> Mapping[str, Mapping[str, Any]]:

@@ -374,6 +374,19 @@ class TaskManager:
             self.add_details(found)
         return found
 
+    def many(self, ids: Sequence[str], *, details: bool = False) -> list[Task]:
+        """The tasks with these whole ids, in this order, in few queries; unknown ids are left out.
+
+        Args:
+            ids: Whole ids.
+            details: With what plugins tell about each.
+        """
+        found = {task.id: task for task in self.store.many(ids)}
+        tasks = [found[task_id] for task_id in ids if task_id in found]
+        if details:
+            self.add_details(tasks)
+        return tasks
+
     def select(
         self,
         where: str = "",

@@ -59,7 +59,14 @@ TASK_FIELDS = (
         options=("-d", "--description"),
         max_length=1_000_000,
     ),
-    Field("status", "enum", on=("update",), help="Where it stands", choices=STATUSES),
+    Field(
+        "status",
+        "enum",
+        on=("update",),
+        help="Where it stands",
+        choices=STATUSES,
+        default="pending",
+    ),
     Field(
         "priority",
         "enum",
@@ -77,6 +84,8 @@ TASK_FIELDS = (
     Field("version", "int", on=()),
 )
 """The kernel's own fields of a task, declared as a plugin declares its."""
+_STAMPS = frozenset({"id", "created_by", "created_at", "updated_at", "version"})
+_DEFAULTS = {field.name: field.default for field in TASK_FIELDS}
 
 
 class Hook(NamedTuple):
@@ -319,8 +328,15 @@ class Change:
 
     @property
     def touched(self) -> set[str]:
-        """`changed`, and the options and details that were given: what `Hook.when` looks at."""
-        return self.changed | self.options.keys() | self.details.keys()
+        """What `Hook.when` looks at: `changed`, and the options and details that were given.
+
+        Without what every new task is given by the kernel itself, such as its id and the status
+        `pending`: otherwise a bare `tm add` would import whatever cares for a status.
+        """
+        names = self.changed | self.options.keys() | self.details.keys()
+        if self.action != "add":
+            return names
+        return {n for n in names - _STAMPS if n not in _DEFAULTS or self.after[n] != _DEFAULTS[n]}
 
     @property
     def completes(self) -> bool:

@@ -57,6 +57,12 @@ class Store:
         rows = self.database.query(f"SELECT {self._columns} FROM task WHERE id = ?", [task_id])
         return self._task(rows[0]) if rows else None
 
+    def many(self, ids: Sequence[str]) -> Iterator[Task]:
+        """The tasks with exactly these ids, in any order."""
+        for start in range(0, len(ids), _BATCH):
+            batch = ids[start : start + _BATCH]
+            yield from self.select(f"id IN ({', '.join('?' * len(batch))})", batch, "id")
+
     def resolve(self, prefix: str) -> str:
         """The only id that is or begins with `prefix`. Raises NotFound, naming the candidates."""
         rows = self.database.query(

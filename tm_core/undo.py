@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .changes import Changes
 from .errors import Conflict, NotFound
-from .model import Event, Task
+from .model import Change, Event, Task
 from .store import Store
 
 
@@ -25,8 +25,8 @@ def undo(changes: Changes, seq: int | None) -> list[Event]:
         )
         if not any(_changed_something(event) for event in events):
             raise NotFound(f"event {chosen['seq']} changed nothing that could be undone")
-        for event in events:
-            _revert(changes, event)
+        undone = [_revert(changes, event) for event in events]
+        changes.settle_undone([change for change in undone if change is not None])
     return events
 
 
@@ -61,7 +61,8 @@ def _changed_something(event: Event) -> bool:
     return "after" in event["data"] or "rows" in event["data"]
 
 
-def _revert(changes: Changes, event: Event) -> None:
+def _revert(changes: Changes, event: Event) -> Change | None:
+    """Write back what was there before an event; gives the change of its task, if it is there."""
     store, data, task_id = changes.store, event["data"], event["task_id"]
     reverted = [[table, key, after, before] for table, key, before, after in data.get("rows", ())]
     reverted.reverse()
@@ -74,6 +75,7 @@ def _revert(changes: Changes, event: Event) -> None:
         if current != now:
             raise _changed_since(event, table)
         store.write_row(table, key, then, exists=bool(found))
+    before = store.get(task_id) if task_id is not None else None
     record = {"undoes": event["seq"], "undoes_transaction": event["transaction_id"]}
     if "after" in data and task_id is not None:
         _revert_task(changes, event, task_id)
@@ -81,6 +83,12 @@ def _revert(changes: Changes, event: Event) -> None:
     if reverted:
         record["rows"] = reverted
     changes.append("task.undone", task_id, record)
+    after = store.get(task_id) if task_id is not None else None
+    if after is None:
+        return None
+    change = Change("undo", changes.actor, before, after)
+    change.rows = reverted
+    return change
 
 
 def _revert_task(changes: Changes, event: Event, task_id: str) -> None:
@@ -107,11 +115,21 @@ def _revert_task(changes: Changes, event: Event, task_id: str) -> None:
 
 
 def _worked_on_since(store: Store, event: Event, task_id: str) -> bool:
-    return any(
-        later["type"] != "task.undone" and not _undone_by(store, later["transaction_id"])
-        for later in store.events("task_id = ? AND seq > ?", [task_id, event["seq"]])
-        if later["transaction_id"] != event["transaction_id"]
+    """Whether it was changed, or plugins' rows were made that are there yet and refer to it."""
+    since = store.events(
+        "seq > ? AND (task_id = ? OR data LIKE ?)", [event["seq"], task_id, f'%"{task_id}"%']
     )
+    for later in since:
+        if later["transaction_id"] == event["transaction_id"]:
+            continue
+        if later["task_id"] != task_id:
+            for table, key, _, row in later["data"].get("rows", ()):
+                refers = task_id in (*key.values(), *(row or {}).values())
+                if refers and store.read_rows(table, key):
+                    return True
+        elif later["type"] != "task.undone" and not _undone_by(store, later["transaction_id"]):
+            return True
+    return False
 
 
 def _changed_since(event: Event, what: str) -> Conflict:
