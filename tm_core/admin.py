@@ -166,6 +166,11 @@ def set_key(key: str, value: str, user: bool) -> None:
     setting = run.workspace.config.setting(key)
     if setting is None:
         raise UsageError(f"there is no setting '{key}'", "tm config show lists what is set")
+    if setting.personal and not user:
+        raise UsageError(
+            f"'{key}' is a personal setting, a project cannot make it",
+            f"tm config set --user {key} VALUE",
+        )
     config_edit.set_value(_feature_file(run, user), key, parse_value(value, setting, key))
     run.output.say(f"{key} is set")
 

@@ -45,9 +45,10 @@ from .model import (
     Task,
 )
 from .output import Output
+from .privacy import readable
 from .values import check, check_records, visible
 from .verbs import Page
-from .views import listed
+from .views import listed, summary
 from .when import format_local, format_relative, instant_now, parse_duration, parse_instant
 
 __all__ = [
@@ -102,5 +103,7 @@ __all__ = [
     "parse",
     "parse_duration",
     "parse_instant",
+    "readable",
+    "summary",
     "visible",
 ]

@@ -140,8 +140,10 @@ class Invocation:
         view = command.entry.view
         if dry_run:
             self.output.say("Dry run: nothing was written")
-        if self.output.as_json or (repeated and command.plugin.name != "kernel"):
+        if self.output.as_json:
             self.output.result(result)
+        elif repeated and command.plugin.name != "kernel":
+            pass  # the view is for another result, and stdout is for data that was asked for
         elif view and not (dry_run and command.full == "add"):  # no id: there is no such task
             self.workspace.host.load(command.plugin, view)(result, self.output)
         elif not view:

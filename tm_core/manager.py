@@ -19,6 +19,7 @@ from .migrate import MigrationSet
 from .model import Action, Change, Event, Field, Finding, Plugin, Task
 from .outbox import Outbox
 from .plugin_context import PluginContext, Session
+from .privacy import readable
 from .registry import Installed, describe
 from .store import Store, new_event_id, new_task_id
 from .workspace import FOLDER, Workspace
@@ -439,7 +440,7 @@ class TaskManager:
         limit: int = 0,
         newest_first: bool = False,
     ) -> Iterator[Event]:
-        """Events of the log, one at a time.
+        """Events of the log, one at a time, as the actor may see them.
 
         Args:
             task_id: Only about this task.
@@ -460,9 +461,13 @@ class TaskManager:
             conditions.append("type LIKE ? ESCAPE '\\'")
             escaped = event_type.replace("_", "\\_").replace("%", "\\%")
             parameters.append(escaped.replace("*", "%"))  # type: ignore[arg-type]
-        return self.store.events(
+        found = self.store.events(
             " AND ".join(conditions), parameters, limit=limit, newest_first=newest_first
         )
+        return map(self._readable, found)
+
+    def _readable(self, event: Event) -> Event:
+        return {**event, "data": readable(event["data"], self.actor)}
 
     def undo(self, seq: int | None = None) -> list[Event]:
         """Take back the transaction of an event, or the actor's last one; gives its events.
@@ -473,7 +478,7 @@ class TaskManager:
         """
         from .undo import undo
 
-        return undo(self._changes, seq)
+        return list(map(self._readable, undo(self._changes, seq)))
 
     def restore(self, record: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) -> Task:
         """Bring in a task as an export holds it: with its id, its times and its details.

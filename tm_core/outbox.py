@@ -8,17 +8,22 @@ an event committed meanwhile is seen by one side or the other.
 from __future__ import annotations
 
 import fnmatch
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from .context import Context, Row
 from .host import Host
+from .model import Event
+from .privacy import readable
 from .registry import Installed, describe
 from .store import Store
 from .when import instant_now, parse_instant
 
 _CLAIM = "10m"
 _BATCH = 200
+_BUDGET = 10.0
+"""Seconds after which one command leaves the rest to the next: slow handlers hold nobody up."""
 _PAUSES = ("10s", "1m", "10m", "1h", "6h")
 
 
@@ -67,7 +72,7 @@ class Outbox:
             )
         }
         due = self._store.database.query(
-            "SELECT 1 AS found FROM delivery WHERE failures > 0 AND retry_at <= ? LIMIT 1",
+            "SELECT 1 AS found FROM delivery WHERE retry_at <= ? LIMIT 1",
             [instant_now()],
         )
         return bool(due) or any(fnmatch.fnmatchcase(t, p) for t in types for p in patterns)
@@ -77,17 +82,21 @@ class Outbox:
         if row is None:
             return
         seq = int(row["seq"])
+        until = time.monotonic() + _BUDGET
         while True:
             events = list(self._store.events("seq > ?", [seq], limit=_BATCH))
             for event in events:
                 if fnmatch.fnmatchcase(event["type"], pattern):
                     try:
-                        handler.handle(event)
+                        handler.handle(_public(event))
                     except (Exception, SystemExit) as error:
                         self._host.blame(plugin, f"handler '{handler.name}'", error)
                         self._fail(consumer, seq, int(row["failures"]), error)
                         return
                 seq = event["seq"]
+                if time.monotonic() > until:
+                    self._leave(consumer, seq)
+                    return
             if not events and self._release(consumer, seq):
                 return
 
@@ -134,6 +143,15 @@ class Outbox:
             )
         return True
 
+    def _leave(self, consumer: str, seq: int) -> None:
+        """Let go although there is more: whoever commits next goes on."""
+        with self._store.database.transaction():
+            self._store.database.execute(
+                "UPDATE delivery SET seq = ?, failures = 0, retry_at = ?, error = NULL,"
+                " claimed_until = NULL WHERE consumer = ?",
+                [seq, instant_now(), consumer],
+            )
+
     def _fail(self, consumer: str, seq: int, failures: int, error: BaseException) -> None:
         pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
         with self._store.database.transaction():
@@ -142,3 +160,8 @@ class Outbox:
                 " claimed_until = NULL WHERE consumer = ?",
                 [seq, parse_instant(pause), describe(error), consumer],
             )
+
+
+def _public(event: Event) -> Event:
+    """What a handler may pass on to anybody."""
+    return {**event, "data": readable(event["data"], None)}

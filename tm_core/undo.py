@@ -77,6 +77,8 @@ def _revert(changes: Changes, event: Event) -> Change | None:
         store.write_row(table, key, then, exists=bool(found))
     before = store.get(task_id) if task_id is not None else None
     record = {"undoes": event["seq"], "undoes_transaction": event["transaction_id"]}
+    if "private_to" in data:
+        record["private_to"] = data["private_to"]
     if "after" in data and task_id is not None:
         _revert_task(changes, event, task_id)
         record |= {"before": data["after"], "after": data["before"]}
