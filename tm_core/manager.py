@@ -13,7 +13,7 @@ from . import migrate, values
 from .actions import Signature, signature_of
 from .changes import AlreadyDone, Changes
 from .context import Database
-from .errors import Conflict, FeatureDisabled, NotFound, TmError, UsageError
+from .errors import Conflict, DatabaseError, FeatureDisabled, NotFound, TmError, UsageError
 from .host import Host
 from .migrate import MigrationSet
 from .model import Action, Change, Event, Field, Finding, Plugin, Task
@@ -571,7 +571,10 @@ class TaskManager:
         if self._changes.first_seq and any(
             "event_handlers" in self.host.manifest(n).hooks for n in self.host.enabled
         ):
-            self._outbox.deliver(self._changes.first_seq - 1)
+            try:
+                self._outbox.deliver(self._changes.first_seq - 1)
+            except DatabaseError as error:  # the write itself is done
+                self.workspace.report(f"handlers were not called now, but will be: {error.message}")
 
     def deliver(self) -> None:
         """Hand out events that wait for their handlers, for instance after a failure."""

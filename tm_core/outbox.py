@@ -10,6 +10,7 @@ from __future__ import annotations
 import fnmatch
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .context import Context, Row
@@ -20,11 +21,13 @@ from .registry import Installed, describe
 from .store import Store
 from .when import instant_now, parse_instant
 
-_CLAIM = "10m"
+_CLAIM = 600.0
+"""Seconds after which a claim lapses whose process has died."""
 _BATCH = 200
 _BUDGET = 10.0
 """Seconds after which one command leaves the rest to the next: slow handlers hold nobody up."""
-_PAUSES = ("10s", "1m", "10m", "1h", "6h")
+_PAUSES = (10.0, 60.0, 600.0, 3600.0, 21600.0)
+"""Seconds before another attempt, after the first failure, the second, and so on."""
 
 
 class Outbox:
@@ -111,7 +114,7 @@ class Outbox:
                 seq = self._first_of_last_transaction()
                 database.execute(
                     "INSERT INTO delivery (consumer, seq, claimed_until) VALUES (?, ?, ?)",
-                    [consumer, seq, parse_instant(_CLAIM)],
+                    [consumer, seq, _in(_CLAIM)],
                 )
                 return {"seq": seq, "failures": 0}
             row = rows[0]
@@ -119,7 +122,7 @@ class Outbox:
                 return None
             database.execute(
                 "UPDATE delivery SET claimed_until = ? WHERE consumer = ?",
-                [parse_instant(_CLAIM), consumer],
+                [_in(_CLAIM), consumer],
             )
             return row
 
@@ -158,8 +161,12 @@ class Outbox:
             self._store.database.execute(
                 "UPDATE delivery SET seq = ?, failures = failures + 1, retry_at = ?, error = ?,"
                 " claimed_until = NULL WHERE consumer = ?",
-                [seq, parse_instant(pause), describe(error), consumer],
+                [seq, _in(pause), describe(error), consumer],
             )
+
+
+def _in(seconds: float) -> str:
+    return parse_instant("now", now=datetime.now(UTC) + timedelta(seconds=seconds))
 
 
 def _public(event: Event) -> Event:
