@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from .errors import NoStore, TmError, UsageError
 from .invocation import Invocation, of
 from .settings import parse_value
 from .workspace import FOLDER
+
+if TYPE_CHECKING:
+    from .schema import MigrationManager, Undoing
 
 
 def _run() -> Invocation:
@@ -27,8 +30,7 @@ def init() -> None:
     if "://" not in wanted:
         path = os.path.abspath(wanted or os.path.join(run.options.get("directory") or ".", FOLDER))
         file = path if path.endswith(".db") else os.path.join(path, "tasks.db")
-        if os.path.exists(file):
-            run.manager  # noqa: B018  # opening it checks it and brings it up to date
+        if os.path.exists(file) and _opens(run):
             run.output.say(f"There is a task store at {path} already")
             return
         folder = os.path.dirname(path) if path.endswith(".db") else path
@@ -39,6 +41,14 @@ def init() -> None:
     run.output.say("Task database initialized")
     if run.output.as_json:
         run.output.json({"store": manager.database.url})
+
+
+def _opens(run: Invocation) -> bool:
+    """Whether there is a store, now checked and up to date; not so if its making was killed."""
+    try:
+        return bool(run.manager)
+    except NoStore:
+        return False
 
 
 def _ignore(folder: str) -> None:
@@ -275,20 +285,88 @@ def _list_plugins(run: Invocation) -> None:
 
 
 @click.command(help="Check store, plugins and configuration. Exit code 1 when something is wrong.")
+@click.option("--fix", is_flag=True, help="Mend what can be mended without losing data")
 @click.pass_context
-def doctor(ctx: click.Context) -> None:
+def doctor(ctx: click.Context, fix: bool) -> None:
     """Every finding is a line: level, subject, what it is, what to do."""
     run = _run()
     findings = list(diagnosis.examine(run.workspace, lambda: run.manager))
+    if fix:
+        findings = [diagnosis.mend(finding) for finding in findings]
     if run.output.as_json:
-        run.output.json([finding._asdict() for finding in findings])
+        run.output.json(findings)
     else:
         colors = {"ok": "green", "warning": "yellow", "error": "red"}
-        for level, subject, message, hint in findings:
+        for level, subject, message, hint, mends in findings:
             mark = run.output.style(level, colors.get(level, "bold"))
-            advice = f" ({hint})" if hint else ""
+            advice = f" ({'tm doctor --fix' if mends else hint})" if hint or mends else ""
             run.output.data(f"{mark}\t{subject}\t{message}{advice}")
     ctx.exit(1 if any(finding.level == "error" for finding in findings) else 0)
+
+
+@click.command(help="Show what is to be done to the store's schema; do it, or take it back.")
+@click.option("--status", is_flag=True, help="Name what is applied and what is pending")
+@click.option("--apply", "apply_", is_flag=True, help="Apply what is pending")
+@click.option("--rollback", is_flag=True, help="Undo the schema of the last batch")
+@click.option("--to", metavar="OWNER:NAME", help="Undo all that came after this one instead")
+@click.option("--dry-run", is_flag=True, help="Tell what would be done, with its SQL")
+@click.option("--yes", is_flag=True, help="Roll back although data is lost by it")
+def migrate(
+    status: bool, apply_: bool, rollback: bool, to: str | None, dry_run: bool, yes: bool
+) -> None:
+    """What is done is said on stderr; stdout has the status, or the SQL of a dry run."""
+    from . import schema
+
+    run = _run()
+    if status + apply_ + (rollback or bool(to)) > 1:
+        raise UsageError("--status, --apply and --rollback exclude each other", "give one of them")
+    manager = schema.MigrationManager(run.workspace)
+    if rollback or to:
+        _roll_back(run, manager, manager.plan(to or ""), dry_run=dry_run, yes=yes)
+    elif apply_ or dry_run:
+        pending = manager.pending()
+        if dry_run:
+            for name, sql in pending:
+                run.output.data(f"-- {name}\n" + "\n".join(sql))
+            run.output.say(f"Dry run: {len(pending)} migration(s) would be applied")
+            return
+        before = len(manager.applied)
+        done = manager.apply_migrations()
+        count = len(manager.applied) - before
+        run.output.say(f"{count} migration(s) applied" if count else "Already up to date")
+        if not done:
+            raise TmError("not every migration could be applied", "tm doctor")
+    else:
+        found = manager.get_status()
+        if run.output.as_json:
+            run.output.json(found)
+            return
+        rows = [["applied", one["migration"], one["at"]] for one in found["applied"]]
+        rows += [["pending", name, ""] for name in found["pending"]]
+        run.output.table(["state", "migration", "at"], rows)
+        if not found["pending"]:
+            run.output.say("Already up to date")
+
+
+def _roll_back(
+    run: Invocation, manager: MigrationManager, plan: list[Undoing], *, dry_run: bool, yes: bool
+) -> None:
+    losses = [loss for step in plan for loss in step.losses]
+    for step in plan:
+        lost = f", which loses {', '.join(step.losses)}" if step.losses else ""
+        run.output.say(f"{'Would undo' if dry_run else 'Undoing'} {step.migration}{lost}")
+    if dry_run:
+        run.output.data("\n".join(f"{each.rstrip(';')};" for step in plan for each in step.sql))
+        return
+    if losses and not yes:
+        if not run.output.terminal:
+            raise UsageError(
+                "the rollback would lose data; nothing was done", "--yes does it, after a backup"
+            )
+        click.confirm("This data would be lost; a backup is made first. Go on?", abort=True)
+    manager.undo(plan)
+    owners = ", ".join(sorted({step.owner for step in plan}))
+    run.output.say(f"{len(plan)} migration(s) rolled back; off until tm migrate --apply: {owners}")
 
 
 @click.command(help="Print the completion script of a shell, to be sourced in its start-up file.")

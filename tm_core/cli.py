@@ -187,16 +187,18 @@ def run(arguments: Sequence[str]) -> int:
         )
         return code if isinstance(code, int) else 0
     except TmError as error:
+        invocation.error = error
         if debug:
             raise
         invocation.output.error(error)
         return error.exit_code
     except click.UsageError as error:
-        usage = _usage(error, invocation)
+        invocation.error = usage = _usage(error, invocation)
         invocation.output.error(usage)
         return usage.exit_code
     except click.ClickException as error:
-        invocation.output.error(TmError(error.format_message()))
+        invocation.error = TmError(error.format_message())
+        invocation.output.error(invocation.error)
         return 1
     except (KeyboardInterrupt, click.Abort):
         invocation.output.say("")
@@ -206,6 +208,7 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        invocation.error = error
         if debug:
             raise
         text = " ".join(str(error).split())
@@ -214,7 +217,7 @@ def run(arguments: Sequence[str]) -> int:
         )
         return 1
     finally:
-        invocation.close()
+        invocation.end()
 
 
 def _usage(error: click.UsageError, invocation: Invocation) -> TmError:

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -66,11 +67,15 @@ class SQLite:
         self.url = path
         self._lock = FileLock(path + "-lock", busy_timeout)
         self._busy_timeout = busy_timeout
+        self._durable = durable
         self._depth = 0
         self._savepoints = 0
+        self._open(create)
+
+    def _open(self, create: bool) -> None:
         try:
-            self._connection = self._connect(path, create)
-            self._run(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._connection = self._connect(self.url, create)
+            self._run(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
             self._run("PRAGMA foreign_keys = ON")
             if create:
                 self._run("PRAGMA journal_mode = WAL")
@@ -203,6 +208,9 @@ class SQLite:
     def columns(self, table: str) -> set[str]:
         return {row["name"] for row in self.query("SELECT name FROM pragma_table_info(?)", [table])}
 
+    def is_empty(self) -> bool:
+        return not self.query("SELECT 1 AS found FROM sqlite_master LIMIT 1")
+
     def check(self) -> list[str]:
         found = [str(row["quick_check"]) for row in self.query("PRAGMA quick_check(10)")]
         orphans = self.query("PRAGMA foreign_key_check")
@@ -210,24 +218,79 @@ class SQLite:
         return [line for line in found if line != "ok"]
 
     def backup(self, reason: str) -> str:
-        """Copy the file by SQLite's own backup, which is safe while others write."""
-        import time
-
         folder = os.path.join(os.path.dirname(os.path.abspath(self.url)), "backups")
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        path = os.path.join(folder, f"{stamp}-{reason}-{os.getpid()}.db")
+        path = os.path.join(folder, f"{_stamp()}-{reason}-{os.getpid()}.db")
+        self.backup_to(path + ".tmp")
+        os.replace(path + ".tmp", path)
+        return path
+
+    def backup_to(self, path: str) -> None:
+        """Copy by SQLite's own backup, which is safe while others write."""
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except OSError as error:
+            raise DatabaseError(
+                f"{path} cannot be written: {error.strerror}", "check the folder and the disk"
+            ) from error
         try:
             # A connection of its own: within a transaction SQLite would wait for itself.
             source = self._connect(self.url, create=False)
             target = sqlite3.connect(path)
-            with target:
-                source.backup(target)
-            target.close()
-            source.close()
+            try:
+                self._copy(source, target)
+                # One file that can be moved: without this it would want a log beside it.
+                target.execute("PRAGMA journal_mode = DELETE")
+            finally:
+                target.close()
+                source.close()
         except sqlite3.Error as error:
+            os.unlink(path)
             raise self._explain(error) from error
-        return path
+
+    def restore_from(self, path: str) -> str:
+        if self._depth:
+            raise RuntimeError("a store cannot be restored inside a transaction")
+        with self._lock:
+            source = sqlite3.connect(path)
+            try:
+                _keep_counters(self._connection, source)
+                # As one transaction: whoever has the store open sees the old content or the new.
+                self._copy(source, self._connection)
+            except sqlite3.Error as error:
+                if not _is_damage(error):
+                    raise self._explain(error) from error
+                return self._set_aside(path)
+            finally:
+                source.close()
+        return ""
+
+    def _copy(self, source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+        deadline = time.monotonic() + self._busy_timeout
+
+        def progress(status: int, remaining: int, total: int) -> None:
+            # Python would try for ever while another program holds the file.
+            waits = status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if waits and time.monotonic() > deadline:
+                raise sqlite3.OperationalError("database is locked")
+
+        source.backup(target, progress=progress)
+
+    def _set_aside(self, path: str) -> str:
+        """Put a file in the place of a damaged store, which is kept under another name."""
+        self._connection.close()
+        aside = f"{self.url}.{_stamp()}-damaged"
+        for ending in ("", "-wal", "-shm"):
+            if os.path.exists(self.url + ending):
+                os.replace(self.url + ending, aside + ending)
+        import shutil
+
+        shutil.copyfile(path, self.url + ".tmp")
+        os.chmod(self.url + ".tmp", 0o600)
+        os.replace(self.url + ".tmp", self.url)
+        self._open(create=False)
+        self._run("PRAGMA journal_mode = WAL")
+        return aside
 
     def close(self) -> None:
         self._connection.close()
@@ -288,7 +351,6 @@ class FileLock:
 
 if sys.platform == "win32":
     import msvcrt
-    import time as _time
 
     def _lock(file: int, *, wait: bool) -> bool:
         """Take the lock; Windows has no call that waits without end."""
@@ -299,7 +361,7 @@ if sys.platform == "win32":
             except OSError:
                 if not wait:
                     return False
-                _time.sleep(0.005)
+                time.sleep(0.005)
 
 else:
     import fcntl
@@ -311,6 +373,29 @@ else:
         except BlockingIOError:
             return False
         return True
+
+
+def _keep_counters(live: sqlite3.Connection, source: sqlite3.Connection) -> None:
+    """Let numbers go on where the live store is: readers remember how far they have read."""
+    has_any = "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'"
+    if not live.execute(has_any).fetchall() or not source.execute(has_any).fetchall():
+        return
+    for row in live.execute("SELECT name, seq FROM sqlite_sequence").fetchall():
+        name, last = row["name"], row["seq"]
+        known = source.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", [name]).fetchone()
+        if known is None:
+            source.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", [name, last])
+        elif known[0] < last:
+            source.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", [last, name])
+    source.commit()
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    return "not a database" in str(error) or "malformed" in str(error)
+
+
+def _stamp() -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
 
 
 def _row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> Row:

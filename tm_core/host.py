@@ -10,20 +10,11 @@ from typing import Any, NamedTuple
 from .config import Config
 from .errors import FeatureDisabled, PluginError, TmError
 from .migrate import MigrationSet
-from .model import TASK_FIELDS, Action, Command, Field, Hook, Plugin
+from .model import TASK_FIELDS, Action, Command, Failure, Field, Hook, Plugin
 from .registry import Installed, describe, manifest_fault
 
 _COLUMN_TYPES = {"int": "BIGINT", "bool": "BIGINT", "float": "DOUBLE PRECISION"}
 _COLUMN_TYPES |= {"duration": "DOUBLE PRECISION"}
-
-
-class Failure(NamedTuple):
-    """A plugin that did not do its part."""
-
-    plugin: str
-    source: str
-    where: str
-    cause: str
 
 
 class Implementation(NamedTuple):
@@ -62,6 +53,8 @@ class Host:
         for one in installed:
             if one.error and not safe:
                 self._blame_start(one)
+        self.dropped: dict[str, str] = {}
+        """Plugins that are on, but that the store cannot serve: name -> why."""
         self._pluggy: Any = None
         self._registered: set[str] = set()
         self._attempted: set[tuple[str, str]] = set()
@@ -98,6 +91,12 @@ class Host:
     def settings(self, name: str) -> Mapping[str, Any]:
         """A plugin's own settings, with defaults."""
         return self.config.section(self.manifest(name)) if name in self.enabled else {}
+
+    def drop(self, name: str, cause: str) -> None:
+        """Turn a plugin off for this process, because the store cannot serve it."""
+        del self.enabled[name]
+        self.dropped[name] = cause
+        self._declared = None
 
     def is_known(self, name: str) -> bool:
         """Whether a plugin of this name is installed, on or off."""
@@ -188,7 +187,10 @@ class Host:
         return ""
 
     def check_enabled(self, name: str) -> None:
-        """Raise FeatureDisabled when the plugin is installed but off."""
+        """Raise FeatureDisabled when the plugin is installed but off, PluginError when dropped."""
+        if name in self.dropped:
+            why = self.dropped[name]
+            raise PluginError(f"feature '{name}' is off: {why}", "tm migrate --apply")
         if name not in self.enabled and self.is_known(name):
             raise FeatureDisabled(name)
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from .actions import Parameter, Signature, signature_of
 from .changes import AlreadyDone
 from .errors import PluginError, TmError, UsageError
+from .host import Host
 from .manager import TaskManager
-from .model import Action, Command, Field
+from .model import Action, Command, CommandEnd, Field
 from .output import Output, standard
+from .plugin_context import PluginContext
 from .registry import Installed
 from .workspace import Workspace
 
@@ -29,6 +32,10 @@ class Invocation:
         self._workspace: Workspace | None = None
         self._manager: TaskManager | None = None
         self._entries: dict[str, tuple[Installed, Action | Command]] | None = None
+        self._started = time.perf_counter()
+        self._command = ""
+        self.error: Exception | None = None
+        """What the command ended with."""
 
     def take(self, values: Mapping[str, Any]) -> None:
         """Take over global options, wherever on the line they stood."""
@@ -78,10 +85,33 @@ class Invocation:
         )
         return self._manager
 
-    def close(self) -> None:
-        """Let go of the store."""
+    def context(self, plugin: str) -> PluginContext:
+        """A plugin's context; the store is opened when something in it is asked for."""
+        return PluginContext(lambda: self.manager.shared, plugin, self.workspace)
+
+    def end(self) -> None:
+        """Tell the observers how it went, and let go of the store."""
         if self._workspace is not None:
-            self._workspace.close()
+            try:
+                self._observe(self._workspace.host)
+            finally:
+                self._workspace.close()
+
+    def _observe(self, host: Host) -> None:
+        occasions = {"failed" if self.error is not None else "succeeded"}
+        if host.failures:
+            occasions.add("degraded")
+        seconds = time.perf_counter() - self._started
+        end = CommandEnd(self._command, seconds, self.error, tuple(host.failures))
+        try:
+            for each in host.implementations("command_ended", occasions):
+                try:
+                    host.invoke(each, ctx=self.context(each.plugin.name), end=end)
+                except Exception as error:
+                    host.blame(each.plugin, "command_ended", error)
+        except PluginError as error:
+            # The command is done: also a required plugin can no more stop it.
+            self.output.warn(error.message)
 
     def entries(self) -> dict[str, tuple[Installed, Action | Command]]:
         """All commands of the kernel and of the enabled plugins, by full name."""
@@ -106,6 +136,7 @@ class Invocation:
     def command(self, full: str) -> click.Command:
         """The Click command of an entry; its module is imported now."""
         plugin, entry = self.entries()[full]
+        self._command = full
         loaded = self.workspace.host.load(plugin, entry.target)
         if isinstance(entry, Command):
             if not isinstance(loaded, click.Command):
@@ -125,7 +156,14 @@ class Invocation:
         A result may have a `failure`, an error that the command ends with once the result is shown;
         for other callers, who can look at the result, it is no exception.
         """
+        if not command.entry.needs_store:
+            positional, named = command.signature.bind(given, _no_task, {})
+            context = self.context(command.plugin.name)
+            self._show(command, command.function(context, *positional, **named))
+            return
         manager = self.manager
+        if command.plugin.name != KERNEL.name:
+            self.workspace.host.check_enabled(command.plugin.name)
         repeated = False
         dry_run = bool(self.options.get("dry_run"))
         key = self.options.get("key") or ""
@@ -150,9 +188,24 @@ class Invocation:
             self.workspace.host.load(command.plugin, view)(result, self.output)
         elif not view:
             self.output.result(result)
-        failure = getattr(result, "failure", None)
-        if isinstance(failure, TmError):
-            raise failure
+        _raise_failure(result)
+
+    def _show(self, command: ActionCommand, result: Any) -> None:
+        if command.entry.view and not self.output.as_json:
+            self.workspace.host.load(command.plugin, command.entry.view)(result, self.output)
+        else:
+            self.output.result(result)
+        _raise_failure(result)
+
+
+def _no_task(prefix: str) -> NoReturn:
+    raise UsageError("an action that needs no store takes no task")
+
+
+def _raise_failure(result: Any) -> None:
+    failure = getattr(result, "failure", None)
+    if isinstance(failure, TmError):
+        raise failure
 
 
 def of(context: click.Context) -> Invocation:

@@ -29,6 +29,7 @@ plugin = Plugin(
         "init": Command("tm_core.admin:init", "Make a task store in this folder"),
         "config": Command("tm_core.admin:config", "Show and change the configuration"),
         "plugins": Command("tm_core.admin:plugins", "Show what is installed, and what is on"),
+        "migrate": Command("tm_core.admin:migrate", "Bring the schema up to date, or back"),
         "doctor": Command("tm_core.admin:doctor", "Check store, plugins and configuration"),
         "completion": Command("tm_core.admin:completion", "Print the shell's completion script"),
     },

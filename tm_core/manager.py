@@ -15,15 +15,13 @@ from .changes import AlreadyDone, Changes
 from .context import Database
 from .errors import Conflict, FeatureDisabled, NotFound, TmError, UsageError
 from .host import Host
-from .migrate import MigrationSet
+from .migrate import kernel_migrations
 from .model import Action, Change, Event, Field, Finding, Plugin, Task
 from .outbox import Outbox
 from .plugin_context import PluginContext, Session
 from .registry import Installed, describe
 from .store import Store, new_event_id, new_task_id
 from .workspace import FOLDER, Workspace
-
-_HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class TaskManager:
@@ -126,11 +124,17 @@ class TaskManager:
 
     def _migrate(self, create: bool) -> list[str]:
         sets = [kernel_migrations(), *self.host.migration_sets()]
-        known = create or bool(self.database.columns("schema_fingerprint"))
-        if not known:
-            raise _not_ours(self.database)
-        if not create and migrate.is_current(self.database, sets):
-            return []
+        if not create:
+            check_ours(self.database)
+            if migrate.is_current(self.database, sets):
+                return []
+            for owner in sorted(migrate.held(self.database) & self.host.enabled.keys()):
+                cause = "its schema was rolled back"
+                self.workspace.report(f"feature '{owner}' is off: {cause} (tm migrate --apply)")
+                self.host.drop(owner, cause)
+            sets = [kernel_migrations(), *self.host.migration_sets()]
+            if migrate.is_current(self.database, sets):
+                return []
         if not create and not self.database.self_migrating:
             todo = migrate.pending(self.database, sets)
             if todo:
@@ -142,10 +146,20 @@ class TaskManager:
     def _migration_failed(self, owner: str, error: TmError) -> None:
         plugin = self.host.enabled[owner]
         self.host.blame(plugin, "migration", error)
-        del self.host.enabled[owner]
+        self.host.drop(owner, error.message)
 
     def _context(self, plugin: str) -> PluginContext:
-        return PluginContext(lambda: self._session, plugin)
+        return PluginContext(lambda: self._session, plugin, self.workspace)
+
+    @property
+    def shared(self) -> Session:
+        """What the contexts of this store share."""
+        return self._session
+
+    def refresh(self) -> None:
+        """Bring the schema up to date again, after the store's content was replaced."""
+        self.migrated = self._migrate(create=False)
+        self.store.declare(self.host.fields())
 
     # Who and how
 
@@ -709,25 +723,16 @@ def method_name(command: str) -> str:
     return command.replace(" ", "_").replace("-", "_")
 
 
-def kernel_migrations() -> MigrationSet:
-    """The kernel's own steps."""
-    folder = os.path.join(_HERE, "migrations")
+def check_ours(database: Database) -> None:
+    """Raise if a database is not a task store: NoStore for an empty one, else DatabaseError."""
+    from .errors import DatabaseError, NoStore
 
-    def read(name: str) -> str:
-        with open(os.path.join(folder, name), encoding="utf-8") as file:
-            return file.read()
-
-    return MigrationSet("kernel", KERNEL_STEPS, read)
-
-
-KERNEL_STEPS = ("0001_initial.sql",)
-
-
-def _not_ours(database: Database) -> TmError:
-    from .errors import DatabaseError
-
+    if database.columns("schema_fingerprint"):
+        return
     if database.columns("tasks"):
-        return DatabaseError(
+        raise DatabaseError(
             f"{database.url} belongs to the earlier task tool", "tm init in a new folder"
         )
-    return DatabaseError(f"{database.url} is not a task store", "tm init in a new folder")
+    if database.is_empty():
+        raise NoStore(f"{database.url} is empty: making it was interrupted", "tm init")
+    raise DatabaseError(f"{database.url} is not a task store", "tm init in a new folder")

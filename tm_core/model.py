@@ -6,7 +6,7 @@ and users feel every millisecond before the first line of work.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, NamedTuple, TypedDict
 
 API_VERSION = (1, 0)
@@ -112,6 +112,9 @@ class Action(NamedTuple):
     writes: bool = False
     """It changes the store: it takes `--dry-run` and `--key`."""
     hidden: bool = False
+    needs_store: bool = True
+    """False: the store is opened when the action first asks for something in it, so that it also
+    runs where there is none, or a damaged one. Such an action takes no tasks and no fields."""
 
 
 class Command(NamedTuple):
@@ -177,6 +180,34 @@ class Finding(NamedTuple):
     subject: str
     message: str
     hint: str = ""
+    fix: Callable[[], object] | None = None
+    """Mends it; only what cannot lose data. `tm doctor --fix` calls it."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The finding as `tm doctor --json` prints it."""
+        return {**self._asdict(), "fix": self.fix is not None}
+
+
+class Failure(NamedTuple):
+    """A plugin that did not do its part."""
+
+    plugin: str
+    source: str
+    where: str
+    """The hook, or what else it was asked for."""
+    cause: str
+
+
+class CommandEnd(NamedTuple):
+    """How one run of `tm` went."""
+
+    command: str
+    """As the command is declared, `criteria confirm`; empty when none was reached."""
+    seconds: float
+    error: Exception | None
+    """What the command ended with. Its text may hold what users typed."""
+    failures: tuple[Failure, ...]
+    """What plugins did not do on the way, although the command went on."""
 
 
 class Event(TypedDict):

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple
 
 from .changes import Changes
-from .context import Row, SQLDialect, Tasks
+from .context import Database, Row, SQLDialect, Tasks
 from .model import Task
 from .store import Store
 from .workspace import Workspace
@@ -27,11 +27,13 @@ class Session(NamedTuple):
 class PluginContext:
     """Implements `tm_core.context.Context`."""
 
-    __slots__ = ("_plugin", "_session")
+    __slots__ = ("_plugin", "_session", "_workspace")
 
-    def __init__(self, session: Callable[[], Session], plugin: str) -> None:
+    def __init__(self, session: Callable[[], Session], plugin: str, workspace: Workspace) -> None:
         self._session = session
         self._plugin = plugin
+        # What is known without a store; the session opens it.
+        self._workspace = workspace
 
     @property
     def actor(self) -> str:
@@ -47,15 +49,15 @@ class PluginContext:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        return self._session().workspace.host.settings(self._plugin)
+        return self._workspace.host.settings(self._plugin)
 
     @property
     def project(self) -> str:
-        return self._session().workspace.project
+        return self._workspace.project
 
     @property
     def folder(self) -> str:
-        return self._session().workspace.folder
+        return self._workspace.folder
 
     @property
     def tasks(self) -> Tasks:
@@ -64,6 +66,10 @@ class PluginContext:
     @property
     def dialect(self) -> SQLDialect:
         return self._session().store.database.dialect
+
+    @property
+    def database(self) -> Database:
+        return self._workspace.open_database()
 
     @property
     def forced(self) -> bool:
@@ -117,8 +123,9 @@ class PluginContext:
         return found
 
     def collect(self, hook: str) -> list[Any]:
-        host = self._session().workspace.host
-        found = host.collect(hook, lambda name: PluginContext(self._session, name))
+        found = self._workspace.host.collect(
+            hook, lambda name: PluginContext(self._session, name, self._workspace)
+        )
         return [item for _, item in found]
 
     @contextmanager
@@ -128,13 +135,13 @@ class PluginContext:
             yield Snapshot(session.store, session.tasks)
 
     def setting(self, key: str) -> Any:
-        return self._session().workspace.config.get(key)
+        return self._workspace.config.get(key)
 
     def field_choices(self, name: str) -> tuple[str, ...]:
         return self._session().store.fields[name].choices
 
     def warn(self, message: str) -> None:
-        self._session().workspace.report(message)
+        self._workspace.report(message)
 
     def progress(self, done: int, total: int) -> None:
         self._session().show_progress(done, total)
