@@ -18,6 +18,7 @@ from .context import (
 from .errors import (
     ConfigError,
     Conflict,
+    DamagedStore,
     DatabaseBusy,
     DatabaseError,
     ExpressionError,
@@ -75,6 +76,7 @@ __all__ = [
     "Conflict",
     "Context",
     "Copies",
+    "DamagedStore",
     "Database",
     "DatabaseBusy",
     "DatabaseError",

@@ -266,11 +266,12 @@ class Copies(Protocol):
     def backup_to(self, path: str) -> None:
         """Copy the whole store, as it is at one instant, into a new private file."""
 
-    def restore_from(self, path: str) -> str:
+    def restore_from(self, path: str, *, set_aside: bool = False) -> str:
         """Replace the whole content by that of such a file, which is the caller's to throw away.
 
         Other connections go on and see the new content. Numbers that were given to events are not
-        given again. A store too damaged to be written to is moved aside first; gives its new place.
+        given again. A store too damaged to be written to is moved aside first, with `set_aside` any
+        store; gives its new place.
         """
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .context import Database, Row, SQLDialect
-from .errors import DatabaseBusy, DatabaseError, NoStore
+from .errors import DamagedStore, DatabaseBusy, DatabaseError, NoStore
 
 
 class SQLiteDialect:
@@ -79,6 +79,8 @@ class SQLite:
             self._run("PRAGMA foreign_keys = ON")
             if create:
                 self._run("PRAGMA journal_mode = WAL")
+        except DamagedStore:
+            pass  # whatever reads it says so; what restores it must get this far
         except sqlite3.Error as error:
             raise self._explain(error) from error
 
@@ -111,8 +113,8 @@ class SQLite:
 
     def _explain(self, error: sqlite3.Error) -> DatabaseError:
         text = str(error)
-        if "not a database" in text or "malformed" in text:
-            return DatabaseError(
+        if _is_damage(error):
+            return DamagedStore(
                 f"{self.url} is not a usable task store: {text}",
                 "restore a backup, or move the file away and run tm init",
             )
@@ -248,10 +250,12 @@ class SQLite:
             os.unlink(path)
             raise self._explain(error) from error
 
-    def restore_from(self, path: str) -> str:
+    def restore_from(self, path: str, *, set_aside: bool = False) -> str:
         if self._depth:
             raise RuntimeError("a store cannot be restored inside a transaction")
         with self._lock:
+            if set_aside:
+                return self._set_aside(path)
             source = sqlite3.connect(path)
             try:
                 _keep_counters(self._connection, source)
