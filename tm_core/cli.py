@@ -17,6 +17,8 @@ import click
 from . import __version__
 from .errors import FeatureDisabled, TmError, UsageError
 from .invocation import Invocation, of
+from .logs import LEVELS, listening
+from .output import standard
 
 _KERNEL_SECTION = "Commands"
 
@@ -174,7 +176,15 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and give its exit code. Never raises, unless `--debug` is given."""
-    arguments = list(arguments)
+    level = os.environ.get("TM_LOG", "").lower() or ("debug" if "--debug" in arguments else "")
+    if level and level not in LEVELS:
+        standard(as_json=False).warn(f"TM_LOG is one of {', '.join(LEVELS)}")
+        level = ""
+    with listening(level):
+        return _run(list(arguments))
+
+
+def _run(arguments: list[str]) -> int:
     invocation = Invocation("--json" in arguments)
     debug = "--debug" in arguments
     try:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from .config import Config
 from .errors import FeatureDisabled, PluginError, TmError
+from .logs import log
 from .migrate import MigrationSet
 from .model import TASK_FIELDS, Action, Command, Failure, Field, Hook, Plugin
 from .registry import Installed, describe, manifest_fault
@@ -75,6 +76,7 @@ class Host:
         """
         if self._strict:
             raise error
+        log("warning", "feature %s: %s failed: %s", plugin.name, where, type(error).__name__)
         cause = error.message if isinstance(error, TmError) else describe(error)
         self.failures.append(Failure(plugin.name, plugin.source, where, cause))
         line = f"plugin '{plugin.name}' ({plugin.source}): {where}: {cause}"
@@ -296,6 +298,8 @@ class Host:
     def invoke(self, implementation: Implementation, **arguments: Any) -> Any:
         """Call one plugin's function; what it prints goes to stderr."""
         chosen = {name: arguments[name] for name in implementation.arguments}
+        name = implementation.function.__name__
+        log("debug", "feature %s: %s", implementation.plugin.name, name)
         with contextlib.redirect_stdout(sys.stderr):
             try:
                 return implementation.function(**chosen)

@@ -13,6 +13,7 @@ from .actions import Parameter, Signature, signature_of
 from .changes import AlreadyDone
 from .errors import PluginError, TmError, UsageError
 from .host import Host
+from .logs import log
 from .manager import TaskManager
 from .model import Action, Command, CommandEnd, Field
 from .output import Output, standard
@@ -102,6 +103,9 @@ class Invocation:
         if host.failures:
             occasions.add("degraded")
         seconds = time.perf_counter() - self._started
+        outcome = type(self.error).__name__ if self.error is not None else "done"
+        level = "error" if self.error is not None else "info"
+        log(level, "%s: %s after %.1f ms", self._command, outcome, seconds * 1000)
         end = CommandEnd(self._command, seconds, self.error, tuple(host.failures))
         try:
             for each in host.implementations("command_ended", occasions):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from .context import Database, Row
 from .errors import Conflict, DatabaseError, NewerSchema, TmError
+from .logs import log
 from .when import instant_now
 
 BOOKKEEPING = (
@@ -111,6 +112,7 @@ def apply(
         try:
             if _step(database, each, name, at):
                 applied.append(f"{each.owner}:{name}")
+                log("info", "migration %s:%s applied", each.owner, name)
         except TmError as error:
             if each.owner == "kernel":
                 raise
