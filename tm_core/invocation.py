@@ -34,7 +34,7 @@ class Invocation:
         self._manager: TaskManager | None = None
         self._entries: dict[str, tuple[Installed, Action | Command]] | None = None
         self._started = time.perf_counter()
-        self._command = ""
+        self._command = self._feature = ""
         self.error: Exception | None = None
         """What the command ended with."""
 
@@ -106,7 +106,7 @@ class Invocation:
         outcome = type(self.error).__name__ if self.error is not None else "done"
         level = "error" if self.error is not None else "info"
         log(level, "%s: %s after %.1f ms", self._command, outcome, seconds * 1000)
-        end = CommandEnd(self._command, seconds, self.error, tuple(host.failures))
+        end = CommandEnd(self._command, self._feature, seconds, self.error, tuple(host.failures))
         try:
             for each in host.implementations("command_ended", occasions):
                 try:
@@ -140,7 +140,7 @@ class Invocation:
     def command(self, full: str) -> click.Command:
         """The Click command of an entry; its module is imported now."""
         plugin, entry = self.entries()[full]
-        self._command = full
+        self._command, self._feature = full, plugin.name
         loaded = self.workspace.host.load(plugin, entry.target)
         if isinstance(entry, Command):
             if not isinstance(loaded, click.Command):

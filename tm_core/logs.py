@@ -33,7 +33,8 @@ def listening(level: str) -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(handler)
-        logger.level, logger.propagate = before
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
 
 
 def log(level: str, message: str, *arguments: object) -> None:

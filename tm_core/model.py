@@ -203,6 +203,8 @@ class CommandEnd(NamedTuple):
 
     command: str
     """As the command is declared, `criteria confirm`; empty when none was reached."""
+    feature: str
+    """The feature that offers it, `kernel` for the kernel's own; empty when none was reached."""
     seconds: float
     error: Exception | None
     """What the command ended with. Its text may hold what users typed."""
