@@ -1,5 +1,5 @@
 """`python -m tm_core` is `tm`."""
 
-from .cli import main
+from .command_line.cli import main
 
 main()

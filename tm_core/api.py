@@ -1,8 +1,10 @@
 """The only door for plugins: a plugin imports this module and itself, and nothing else of ours."""
 
-from .actions import Param, TaskId
-from .cache import cache_path, read_json, write_atomically, write_json_atomically
-from .config_yaml import parse_any as load_yaml
+from .command_line.output import Output
+from .command_line.verbs import Page
+from .command_line.views import listed
+from .configuration.cache import cache_path, read_json, write_atomically, write_json_atomically
+from .configuration.yaml_file import parse_any as load_yaml
 from .context import (
     Backend,
     ConfigProvider,
@@ -15,6 +17,7 @@ from .context import (
     TaskSet,
     Validator,
 )
+from .engine.figures import Insight, Spread
 from .errors import (
     Conflict,
     DatabaseError,
@@ -26,9 +29,10 @@ from .errors import (
     UsageError,
     ValidationError,
 )
-from .expressions import FUNCTIONS, names, parse
-from .figures import Insight, Spread
 from .hookspecs import hookimpl
+from .language.expressions import FUNCTIONS, names, parse
+from .language.values import check, check_records, visible
+from .language.when import format_local, format_relative, instant_now, parse_duration, parse_instant
 from .model import (
     API_VERSION,
     OPEN,
@@ -47,11 +51,7 @@ from .model import (
     Setting,
     Task,
 )
-from .output import Output
-from .values import check, check_records, visible
-from .verbs import Page
-from .views import listed
-from .when import format_local, format_relative, instant_now, parse_duration, parse_instant
+from .plugin_host.actions import Param, TaskId
 
 __all__ = [
     "API_VERSION",

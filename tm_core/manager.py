@@ -10,10 +10,10 @@ from contextlib import AbstractContextManager, contextmanager
 from keyword import iskeyword
 from typing import Any
 
-from . import migrate, values
-from .actions import Signature, signature_of
-from .changes import AlreadyDone, Changes
 from .context import Database
+from .engine.changes import AlreadyDone, Changes
+from .engine.outbox import Outbox
+from .engine.plugin_context import PluginContext, Session
 from .errors import (
     Conflict,
     FeatureDisabled,
@@ -24,16 +24,17 @@ from .errors import (
     UsageError,
     is_refusal,
 )
-from .host import Host
-from .migrate import MigrationSet
+from .language import values
 from .model import Action, Change, Event, Field, Finding, Plugin, Task
-from .outbox import Outbox
-from .plugin_context import PluginContext, Session
-from .registry import Installed, describe
-from .store import Store, new_event_id, new_task_id
+from .plugin_host.actions import Signature, signature_of
+from .plugin_host.host import Host
+from .plugin_host.registry import Installed, describe
+from .storage import migrate
+from .storage.migrate import MigrationSet
+from .storage.store import Store, new_event_id, new_task_id
 from .workspace import FOLDER, Workspace
 
-_HERE = os.path.dirname(os.path.abspath(__file__))
+_HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "storage")
 
 
 _ACTOR = Field("actor", "str", max_length=200)
@@ -456,7 +457,7 @@ class TaskManager:
         condition, parameters = self.condition(where, status=status)
         order = "task.created_at DESC, task.id"
         if sort:
-            from .expressions import compile_sort
+            from .language.expressions import compile_sort
 
             order = f"{compile_sort(sort, self.store.columns)}, task.id"
         return self.store.select(condition, parameters, order, limit, offset)
@@ -478,7 +479,7 @@ class TaskManager:
         else:
             condition, parameters = "task.status <> 'deleted'", []
         if where:
-            from .expressions import compile_filter
+            from .language.expressions import compile_filter
 
             text, more = compile_filter(where, self.store.columns, self.database.dialect)
             condition += f" AND {text}"
@@ -527,7 +528,7 @@ class TaskManager:
             NotFound: There is nothing to undo.
             Conflict: What it wrote was changed afterwards.
         """
-        from .undo import undo
+        from .engine.undo import undo
 
         return undo(self._changes, seq)
 

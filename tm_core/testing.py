@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TextIO
 
 import pytest
 
-from .cli import run
+from .command_line.cli import run
 from .manager import TaskManager
 
 

@@ -6,15 +6,15 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .cache import default_cache_folder
-from .config import Config
+from .configuration.cache import default_cache_folder
+from .configuration.config import Config
+from .configuration.settings import Layer
 from .context import Backend, Context, Database
-from .db import SQLiteBackend
 from .errors import NoStore, PluginError, is_refusal
-from .host import Host, guarded, in_code
 from .model import Plugin
-from .registry import describe, installed_plugins
-from .settings import Layer
+from .plugin_host.host import Host, guarded, in_code
+from .plugin_host.registry import describe, installed_plugins
+from .storage.sqlite import SQLiteBackend
 
 FOLDER = ".task-orchestrator"
 FILE = "tasks.db"

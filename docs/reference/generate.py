@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from tm_core import errors
-from tm_core.actions import Parameter, signature_of
+from tm_core.command_line.invocation import Invocation
+from tm_core.configuration.settings import KERNEL_SETTINGS
 from tm_core.hookspecs import HOOKS, Hooks
-from tm_core.host import Host
-from tm_core.invocation import Invocation
 from tm_core.model import TASK_FIELDS, Action, Field, Plugin
-from tm_core.settings import KERNEL_SETTINGS
+from tm_core.plugin_host.actions import Parameter, signature_of
+from tm_core.plugin_host.host import Host
 from tm_core.workspace import Workspace
 
 HERE = Path(__file__).parent

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from tm_core.command_line.invocation import Invocation
 from tm_core.errors import TmError, ValidationError
-from tm_core.invocation import Invocation
 from tm_core.manager import TaskManager
 from tm_core.model import Action
 from tm_core.testing import Cli, Process, Result

@@ -574,7 +574,7 @@ def test_a_dry_run_writes_nothing_and_says_so(tm_cli: Cli, arguments: list[str])
 def test_every_command_that_writes_offers_a_dry_run(tm_cli: Cli) -> None:
     with TaskManager.open(str(tm_cli.folder)) as manager:
         actions = dict(manager.host.actions())
-    from tm_core.kernel import plugin
+    from tm_core.command_line.manifest import plugin
 
     writing = [name for name, action in plugin.actions.items() if action.writes]
     writing += [name for name, (_, action) in actions.items() if action.writes]

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Optional
 
 import pytest
 
-from tm_core.actions import Param, TaskId, signature_of
 from tm_core.context import Context
 from tm_core.errors import InvalidValue, NotFound, UsageError
 from tm_core.model import Field
+from tm_core.plugin_host.actions import Param, TaskId, signature_of
 
 
 def resolve(prefix: str) -> str:

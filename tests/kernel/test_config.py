@@ -14,17 +14,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tm_core.cache import (
+from tm_core.configuration.cache import (
     cache_path,
     default_cache_folder,
     read_json,
     write_atomically,
     write_json_atomically,
 )
-from tm_core.config import LAYERS, Config, environment_name, read_config, user_config_path
+from tm_core.configuration.config import (
+    LAYERS,
+    Config,
+    environment_name,
+    read_config,
+    user_config_path,
+)
+from tm_core.configuration.settings import KERNEL_SETTINGS, Layer, parse_value
 from tm_core.errors import ConfigError, PluginError, UsageError
 from tm_core.model import Plugin, Setting
-from tm_core.settings import KERNEL_SETTINGS, Layer, parse_value
 
 DEADLINES = Plugin(
     "deadlines",
@@ -521,7 +527,8 @@ def test_reading_from_the_cache_imports_no_yaml(home: Home) -> None:
     home.project.write_text("actor: ada\nplugins: {disable: [x]}")
     settle(home.project)
     code = (
-        "import sys; from tm_core.config import Config; from tm_core.model import Plugin\n"
+        "import sys; from tm_core.configuration.config import Config\n"
+        "from tm_core.model import Plugin\n"
         f"c = Config.load({str(home.store)!r}, {{'TM_LIST_LIMIT': '3'}}, ['store.url=x'],"
         f" {str(home.cache)!r})\n"
         "p = [Plugin('x', '')]; c.features(p); c.check(p); c.get('list.limit')\n"

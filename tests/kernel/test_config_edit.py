@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tm_core.config import read_config
-from tm_core.config_edit import (
+from tm_core.configuration.config import read_config
+from tm_core.configuration.editing import (
     HEADER,
     reset,
     set_feature,

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tm_core.db import SQLite, SQLiteBackend
 from tm_core.errors import DatabaseBusy, DatabaseError, NoStore
+from tm_core.storage.sqlite import SQLite, SQLiteBackend
 from tm_core.testing import Cli, Process
 
 SETTINGS = {"store.busy_timeout": 0.2, "store.synchronous": "full"}
@@ -146,7 +146,7 @@ def test_readers_do_not_wait_for_a_writer(opened: Callable[[], SQLite]) -> None:
 
 HOLDER = """
 import sys
-from tm_core.db import SQLite
+from tm_core.storage.sqlite import SQLite
 database = SQLite(sys.argv[1], busy_timeout=5, durable=True, create=False)
 with database.transaction():
     database.execute("INSERT INTO t VALUES (99)")

@@ -12,10 +12,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tm_core.errors import ExpressionError
-from tm_core.expressions import Column, compile_filter, compile_sort, names, parse
+from tm_core.language.expressions import Column, compile_filter, compile_sort, names, parse
+from tm_core.language.text import visible
+from tm_core.language.values import to_column
 from tm_core.model import Field
-from tm_core.text import visible
-from tm_core.values import to_column
 
 NOW = datetime(2025, 3, 5, 10, 30, tzinfo=UTC)
 RANKS = ("low", "medium", "it's")

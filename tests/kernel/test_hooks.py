@@ -31,8 +31,8 @@ from tm_core.api import (
     ValidationError,
     hookimpl,
 )
-from tm_core.db import SQLiteBackend
 from tm_core.hookspecs import HOOKS
+from tm_core.storage.sqlite import SQLiteBackend
 from tm_core.testing import Cli
 
 Make = Callable[..., Plugin]

@@ -45,7 +45,7 @@ from tm_core.api import (
     hookimpl,
 )
 from tm_core.hookspecs import HOOKS
-from tm_core.registry import installed_plugins
+from tm_core.plugin_host.registry import installed_plugins
 
 Make = Callable[..., Plugin]
 Open = Callable[..., TaskManager]
@@ -61,7 +61,7 @@ def parsed(folder: Path) -> Iterator[tuple[Path, ast.Module]]:
 
 
 def module_name(path: Path, folder: Path) -> str:
-    """`tm_core/store.py` -> `tm_core.store`; `tm_core/data/__init__.py` -> `tm_core.data`."""
+    """`tm_core/storage/store.py` -> `tm_core.storage.store`; an `__init__.py` is its package."""
     parts = path.relative_to(folder.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -83,27 +83,27 @@ def imports(tree: ast.AST, module: str, is_package: bool) -> Iterator[tuple[int,
 # I1
 
 LAYERS = """
-    errors  model  cache  text  figures
-    when  syntax  config_yaml
-    values
-    expressions
+    errors  model  configuration.cache  language.text  engine.figures
+    language.when  language.syntax  configuration.yaml_file
+    language.values
+    language.expressions
     context
-    hookspecs  actions  output
-    verbs
-    views
+    hookspecs  plugin_host.actions  command_line.output
+    command_line.verbs
+    command_line.views
     api
-    settings
-    features
-    registry  config
-    config_edit  db  migrate
-    store  host
+    configuration.settings
+    configuration.features
+    plugin_host.registry  configuration.config
+    configuration.editing  storage.sqlite  storage.migrate
+    storage.store  plugin_host.host
     workspace
-    changes
-    outbox  undo  plugin_context
+    engine.changes
+    engine.outbox  engine.undo  engine.plugin_context
     manager
-    kernel  completion
-    diagnosis  invocation
-    admin  cli
+    command_line.manifest  command_line.completion
+    command_line.diagnosis  command_line.invocation
+    command_line.admin  command_line.cli
     testing  __main__
 """
 """The kernel's modules, bottom first: each imports only what stands in a line above its own."""
@@ -115,7 +115,7 @@ def test_i1_imports_point_one_way() -> None:
     modules: dict[str, str] = {}
     for path, _ in parsed(KERNEL):
         name = module_name(path, KERNEL)
-        modules[name] = "" if path.name == "__init__.py" else path.stem
+        modules[name] = "" if path.name == "__init__.py" else name.removeprefix("tm_core.")
     known = set(filter(None, modules.values()))
     assert known == set(height), "LAYERS must list each module of tm_core once"
     for path, tree in parsed(KERNEL):
@@ -313,7 +313,7 @@ def test_i3_the_kernel_alone_imports_no_plugin(tm: Any) -> None:
     loaded = tm.script(
         """
         import sys
-        from tm_core.cli import run
+        from tm_core.command_line.cli import run
         run(["-q", "--safe", "add", "x"])
         print(*[name for name in sys.modules if name.startswith("tm_")], sep="\\n")
         """

@@ -12,8 +12,8 @@ import pytest
 
 from tm_core import TaskManager
 from tm_core.api import Field, Plugin, TmError
-from tm_core.db import SQLite
-from tm_core.migrate import MigrationSet, apply, is_current, pending, statements
+from tm_core.storage.migrate import MigrationSet, apply, is_current, pending, statements
+from tm_core.storage.sqlite import SQLite
 
 Make = Callable[..., Plugin]
 Open = Callable[..., TaskManager]

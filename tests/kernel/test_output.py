@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
+from tm_core.command_line.output import Output
 from tm_core.errors import TmError, ValidationError
+from tm_core.language.when import instant_now
 from tm_core.model import Task
-from tm_core.output import Output
-from tm_core.when import instant_now
 
 
 class Terminal(io.StringIO):

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tm_core.api import Action, Command, Field, Hook, Plugin, Setting
-from tm_core.registry import Installed, installed_plugins
+from tm_core.plugin_host.registry import Installed, installed_plugins
 
 MANIFEST = 'from tm_core.api import Plugin\nplugin = Plugin("{name}", "{summary}")\n'
 
@@ -38,7 +38,7 @@ def listed(tm: Any, cache: Path) -> Callable[..., dict[str, Any]]:
 
 LOADED = """
 import sys
-from tm_core.cli import run
+from tm_core.command_line.cli import run
 code = run(["-q", "plugins", "--json"])
 print(*sorted(name for name in sys.modules if name.startswith(("tm_", "tp_"))), file=sys.stderr)
 sys.exit(code)
@@ -211,7 +211,9 @@ def test_where_the_program_starts_makes_no_difference(
     for name in ("here", "there"):
         (tmp_path / name).mkdir()
         script = tmp_path / name / "script.py"
-        script.write_text("from tm_core.cli import run\nrun(['-q', 'plugins', '--json'])\n")
+        script.write_text(
+            "from tm_core.command_line.cli import run\nrun(['-q', 'plugins', '--json'])\n"
+        )
         tm.finish(tm.start(str(script)))
     tm("plugins")
     assert len(list(cache.glob("index-*.json"))) == 1

@@ -11,7 +11,7 @@ SCRIPT = """
 import sys
 import click
 before = set(sys.modules)
-from tm_core.cli import run
+from tm_core.command_line.cli import run
 code = run(sys.argv[1:])
 print(*sorted(set(sys.modules) - before), file=sys.stderr)
 sys.exit(code)
@@ -149,7 +149,7 @@ def test_a_bare_add_imports_no_plugin(tm: Any) -> None:
     tm("init")
     modules = imported(tm, "add", "x")
     assert [name for name in modules if name.startswith("tm_") and "tm_core" not in name] == []
-    assert not {"tm_core.expressions", "tm_core.syntax", "tm_core.api"} & modules
+    assert not {"tm_core.language.expressions", "tm_core.language.syntax", "tm_core.api"} & modules
 
 
 @pytest.mark.parametrize("verb", ["show", "update", "complete", "delete"])

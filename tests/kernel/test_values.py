@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tm_core.errors import InvalidValue
+from tm_core.language.values import check, from_column, to_column, visible
 from tm_core.model import FIELD_TYPES, Field
-from tm_core.values import check, from_column, to_column, visible
 
 NOW = datetime(2025, 3, 5, 10, 30, tzinfo=UTC)
 STATUS = Field("status", "enum", choices=("pending", "in_progress", "blocked"))

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tm_core.errors import InvalidValue
-from tm_core.text import visible
-from tm_core.when import (
+from tm_core.language.text import visible
+from tm_core.language.when import (
     format_local,
     format_relative,
     instant_now,

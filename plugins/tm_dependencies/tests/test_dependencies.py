@@ -476,7 +476,7 @@ def python(code: str, folder: Path) -> subprocess.Popen[str]:
 
 def test_a_bare_add_does_not_import_the_feature(tm_cli: Cli) -> None:
     code = (
-        "import json, sys\nfrom tm_core.cli import run\nrun({arguments!r})\n"
+        "import json, sys\nfrom tm_core.command_line.cli import run\nrun({arguments!r})\n"
         "print(json.dumps([name for name in sys.modules if name.startswith('tm_dep')]))"
     )
     first = tm_cli.add("a")

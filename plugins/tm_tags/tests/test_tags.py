@@ -155,7 +155,7 @@ def test_exported_tags_come_back_and_bad_ones_do_not(tm_store: TaskManager) -> N
 
 def test_a_bare_add_imports_nothing_of_it(tm_cli: Cli) -> None:
     program = (
-        "import sys; from tm_core.cli import run; run(['add', 'x']);"
+        "import sys; from tm_core.command_line.cli import run; run(['add', 'x']);"
         "print([m for m in sys.modules if m.startswith(('tm_tags', 'tm_types', 'tm_deadlines'))])"
     )
     tm_cli("list")  # makes the index

@@ -1,0 +1,1 @@
+"""The command `tm`: parsing, rendering, and the kernel's own verbs."""

@@ -1,0 +1,86 @@
+"""What is well and what is not: store, plugins and configuration, as `tm doctor` shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from tm_core.errors import NoStore, TmError
+from tm_core.hookspecs import HOOKS
+from tm_core.manager import TaskManager
+from tm_core.model import Finding
+from tm_core.plugin_host.actions import signature_of
+from tm_core.plugin_host.host import Host
+from tm_core.plugin_host.registry import describe
+from tm_core.workspace import Workspace
+
+
+def examine(workspace: Workspace, open_store: Callable[[], TaskManager]) -> Iterator[Finding]:
+    """Look at everything, whatever fails on the way; imports every enabled plugin whole."""
+    yield from _configuration(workspace)
+    manager: TaskManager | None = None
+    trouble: list[Finding] = []
+    try:
+        manager = open_store()  # first: a plugin whose migration fails is found out here
+    except TmError as error:
+        level = "warning" if isinstance(error, NoStore) else "error"
+        trouble.append(Finding(level, "store", error.message, error.hint))
+    yield from _plugins(workspace.host)
+    yield from trouble
+    if manager is not None:
+        yield from _store(manager)
+        yield from _handlers(manager)
+        yield from manager.health()
+    yield from _failures(workspace.host)
+
+
+def _configuration(workspace: Workspace) -> Iterator[Finding]:
+    layers = workspace.config.layers
+    files = [each.origin for each in layers if each.name in ("user", "project") and each.values]
+    yield Finding("ok", "configuration", ", ".join(files) or "defaults only")
+
+
+def _plugins(host: Host) -> Iterator[Finding]:
+    for name, one in list(host.enabled.items()):
+        before = len(host.failures)
+        manifest = host.manifest(name)
+        for hook in HOOKS:
+            if hook in manifest.hooks:
+                host.implementations(hook)
+        for command, action in manifest.actions.items():
+            try:
+                signature_of(host.load(one, action.target))
+                if action.view:
+                    host.load(one, action.view)
+            except Exception as error:
+                cause = error.message if isinstance(error, TmError) else describe(error)
+                yield Finding("error", f"plugin {name}", f"'{command}': {cause}")
+        if len(host.failures) == before:
+            yield Finding("ok", f"plugin {name}", f"{one.source}, all that it declares is there")
+
+
+def _failures(host: Host) -> Iterator[Finding]:
+    for failure in host.failures:
+        hint = f"tm config disable {failure.plugin}, or tell its authors"
+        text = f"{failure.source}: {failure.where}: {failure.cause}"
+        yield Finding("error", f"plugin {failure.plugin}", text, hint)
+
+
+def _store(manager: TaskManager) -> Iterator[Finding]:
+    faults = manager.database.check()
+    for fault in faults:
+        yield Finding("error", "store", fault, "restore a backup")
+    if not faults:
+        count = manager.count()
+        number = "1 task" if count == 1 else f"{count} tasks"
+        yield Finding("ok", "store", f"{manager.database.url}, {number}, structure sound")
+
+
+def _handlers(manager: TaskManager) -> Iterator[Finding]:
+    rows = manager.database.query("SELECT * FROM delivery WHERE failures > 0 ORDER BY consumer")
+    for row in rows:
+        yield Finding(
+            "error",
+            f"handler {row['consumer']}",
+            f"failed {row['failures']} time(s): {row['error']}",
+            f"its events are kept; tried again after {row['retry_at']}",
+        )

@@ -1,0 +1,345 @@
+"""One run of `tm`: its global options, and the workspace and store opened when they are needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from tm_core.engine.changes import AlreadyDone
+from tm_core.errors import DatabaseError, PluginError, TmError, UsageError
+from tm_core.language.text import quote
+from tm_core.manager import TaskManager
+from tm_core.model import Action, Command, Field
+from tm_core.plugin_host.actions import Parameter, Signature, signature_of
+from tm_core.plugin_host.registry import Installed
+from tm_core.workspace import Workspace
+
+from .output import Output, standard
+
+KERNEL = Installed("kernel", None, distribution="task-orchestrator")
+
+
+class Invocation:
+    """The object that all commands of one run share."""
+
+    def __init__(self, as_json: bool, workspace: Workspace | None = None) -> None:
+        self.options: dict[str, Any] = {"as_json": as_json}
+        self.output: Output = standard(as_json=as_json)
+        self.reached = "tm"
+        """The command on the line that was reached, for messages."""
+        self._workspace = workspace
+        self._manager: TaskManager | None = None
+        self._entries: dict[str, tuple[Installed, Action | Command]] | None = None
+        self._warned: set[str] = set()
+
+    def _warn(self, line: str) -> None:
+        """Say it once, however often this run looks around."""
+        if line not in self._warned:
+            self._warned.add(line)
+            self.output.warn(line)
+
+    def take(self, values: Mapping[str, Any]) -> None:
+        """Take over global options, wherever on the line they stood."""
+        for name, value in values.items():
+            if value:
+                self.options[name] = value
+        self.output.as_json = bool(self.options.get("as_json"))
+        self.output.quiet = bool(self.options.get("quiet"))
+        self.output.color = self.options.get("color") or self.output.color
+
+    @property
+    def workspace(self) -> Workspace:
+        """The folder, the configuration and the plugins."""
+        if self._workspace is None:
+            get = self.options.get
+            directory = get("directory") or "."
+            if not os.path.isdir(directory):
+                raise UsageError(f"there is no folder {quote(directory)}", "see what follows -C")
+            self._workspace = Workspace(
+                directory,
+                store=get("store") or "",
+                settings=get("settings") or (),
+                plugin_flags=get("plugin_flags") or (),
+                safe=bool(get("safe")),
+                report=self._warn,
+            )
+            if not get("color"):
+                self.output.color = str(self._workspace.config.get("output.color") or "auto")
+        return self._workspace
+
+    @property
+    def manager(self) -> TaskManager:
+        """The store. Raises NoStore where there is none."""
+        if self._manager is None:
+            self._manager = TaskManager(
+                self.workspace,
+                actor=self.options.get("actor") or "",
+                show_progress=self.output.progress,
+                for_program=self.output.as_json,
+            )
+        return self._manager
+
+    def create(self, folder: str, store: str) -> TaskManager:
+        """Make a store, with its folder; `store` is a path or URL, or empty for the usual file."""
+        try:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise DatabaseError(
+                f"the folder {folder} cannot be made: {error.strerror}", "choose another place"
+            ) from error
+        self.options["store"] = store or folder
+        self.forget()
+        self._manager = TaskManager(
+            self.workspace, actor=self.options.get("actor") or "", create=True
+        )
+        return self._manager
+
+    def forget(self) -> None:
+        """Look around anew when next asked, since the configuration has changed."""
+        self.close()
+        self._workspace = self._manager = self._entries = None
+
+    def close(self) -> None:
+        """Let go of the store."""
+        if self._workspace is not None:
+            self._workspace.close()
+
+    def entries(self) -> dict[str, tuple[Installed, Action | Command]]:
+        """All commands of the kernel and of the enabled plugins, by full name."""
+        if self._entries is None:
+            from .manifest import plugin
+
+            kernel = KERNEL._replace(manifest=plugin)
+            found: dict[str, tuple[Installed, Action | Command]] = {}
+            found |= {name: (kernel, action) for name, action in plugin.actions.items()}
+            found |= {name: (kernel, command) for name, command in plugin.commands.items()}
+            host = self.workspace.host
+            offered: dict[str, tuple[Installed, Action | Command]] = {**host.actions()}
+            for name, (one, entry) in {**host.commands(), **offered}.items():
+                if name in found:
+                    cause = f"the command '{name}' belongs to {found[name][0].source}"
+                    host.blame(one, "commands", UsageError(cause))
+                else:
+                    found[name] = (one, entry)
+            self._entries = found
+        return self._entries
+
+    def command(self, full: str) -> click.Command:
+        """The Click command of an entry; its module is imported now."""
+        plugin, entry = self.entries()[full]
+        loaded = self.workspace.host.load(plugin, entry.target)
+        if isinstance(entry, Command):
+            if not isinstance(loaded, click.Command):
+                raise PluginError(f"{entry.target} is {type(loaded).__name__}, no Click command")
+            _add_shared(loaded)
+            return loaded
+        fields = self.workspace.host.fields_on(full)
+        return ActionCommand(full, plugin, entry, loaded, signature_of(loaded), fields)
+
+    def owner_of_option(self, verb: str, flag: str) -> str:
+        """The feature that is off and would offer an option."""
+        return self.workspace.host.owner_of_option(verb, flag)
+
+    def perform(self, command: ActionCommand, given: dict[str, Any]) -> None:
+        """Run an action and show its result.
+
+        A result may have a `failure`, an error that the command ends with once the result is shown;
+        for other callers, who can look at the result, it is no exception.
+        """
+        manager = self.manager
+        repeated = False
+        dry_run = bool(self.options.get("dry_run"))
+        key = self.options.get("key") or ""
+        if command.entry.writes and not key:
+            key = self.workspace.environ.get("TM_REQUEST_ID", "")
+        self.output.dry_run = dry_run
+        try:
+            with manager.options(dry_run=dry_run, key=key, action=command.full):
+                result = manager.run(
+                    command.full, command.plugin, command.function, command.signature, given
+                )
+        except AlreadyDone as done:
+            repeated = True
+            result = manager.task_of(done.transaction_id)
+        if repeated:
+            self.output.say("Done before under this key; nothing was written")
+        view = command.entry.view
+        self.output.tell_dry_run()
+        if repeated and result is None:
+            return
+        if not view or self.output.as_json or (repeated and command.plugin.name != "kernel"):
+            self.output.result(result)
+        else:
+            self.workspace.host.load(command.plugin, view)(result, self.output)
+        failure = getattr(result, "failure", None)
+        if isinstance(failure, TmError):
+            raise failure
+
+
+def of(context: click.Context) -> Invocation:
+    """The run that a Click context belongs to, with the global options seen so far."""
+    root = context.find_root()
+    invocation = root.obj
+    assert isinstance(invocation, Invocation)
+    invocation.take(root.params)
+    return invocation
+
+
+class ActionCommand(click.Command):
+    """An action as a command: arguments, options and help from its signature and the fields."""
+
+    def __init__(
+        self,
+        full: str,
+        plugin: Installed,
+        entry: Action,
+        function: Any,
+        signature: Signature,
+        fields: Mapping[str, Field],
+    ) -> None:
+        self.full = full
+        self.plugin = plugin
+        self.entry = entry
+        self.function = function
+        self.signature = signature
+        own: list[click.Parameter] = [_parameter(each) for each in signature.parameters]
+        taken = {flag for parameter in own for flag in parameter.opts}
+        if signature.takes_fields:
+            for field in fields.values():
+                option = _option(field, multiple=field.type == "list", taken=taken)
+                if option is not None and field.name not in {p.name for p in own}:
+                    own.append(option)
+                    taken.update(option.opts)
+        super().__init__(
+            name=full.rpartition(" ")[2],
+            params=[*own, *_shared(writes=entry.writes, taken=taken)],
+            callback=None,
+            help=_help_text(entry.help, signature.text),
+            short_help=entry.help,
+        )
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Run the action."""
+        given = {n: v for n, v in ctx.params.items() if v is not None and v != ()}
+        given = {n: list(v) if isinstance(v, tuple) else v for n, v in given.items()}
+        of(ctx).perform(self, given)
+
+
+def _shared(*, writes: bool, taken: set[str]) -> list[click.Parameter]:
+    """Options that every command takes, so that they may stand anywhere on the line."""
+
+    def option(flags: list[str], name: str, **more: Any) -> click.Option:
+        return click.Option([*flags, name], expose_value=False, callback=_take, **more)
+
+    options = [
+        option(["--json"], "as_json", is_flag=True, help="Data as JSON"),
+        option(["--actor", "--agent-id"], "actor", metavar="WHO", help="Who acts"),
+        option(["-q", "--quiet"], "quiet", is_flag=True, hidden=True),
+        option(["--debug"], "debug", is_flag=True, hidden=True),
+    ]
+    if writes:
+        options += [
+            option(["--dry-run"], "dry_run", is_flag=True, help="Check all, write nothing"),
+            option(["--key"], "key", metavar="KEY", help="Do it only once under this key"),
+        ]
+    return [each for each in options if not taken.intersection(each.opts)]
+
+
+def _take(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    if value:
+        of(ctx).take({param.name or "": value})
+
+
+def _add_shared(command: click.Command) -> None:
+    """Give a plain command, and those below it, the options that every command has."""
+    taken = {flag for parameter in command.params for flag in parameter.opts}
+    command.params = [*command.params, *_shared(writes=False, taken=taken)]
+    for below in getattr(command, "commands", {}).values():
+        _add_shared(below)
+
+
+def _parameter(parameter: Parameter) -> click.Parameter:
+    from .completion import TaskIdType
+
+    kind: Any = TaskIdType() if parameter.is_task else click.UNPROCESSED
+    if parameter.kind == "option":
+        multiple = parameter.field.type == "list"
+        option = _option(parameter.field, multiple=multiple, taken=set(), flags=parameter.flags)
+        assert option is not None
+        option.required = parameter.required
+        if parameter.is_task:
+            option.type = kind
+        return option
+    many = parameter.kind == "arguments"
+    name = parameter.name.upper().replace("_", "-") + ("..." if many else "")
+    return click.Argument(
+        [parameter.name],
+        type=kind,
+        nargs=-1 if many else 1,
+        required=parameter.required,
+        metavar=name if parameter.required else f"[{name}]",
+    )
+
+
+def _option(
+    field: Field, *, multiple: bool, taken: set[str], flags: tuple[str, ...] = ()
+) -> click.Option | None:
+    flags_of_action = bool(flags)
+    flags = flags or field.options or ("--" + field.name.replace("_", "-"),)
+    free = [flag for flag in flags if flag not in taken]
+    if not free:
+        return None
+    if field.type == "bool" and (flags_of_action or not field.stored):
+        return click.Option([*free, field.name], is_flag=True, default=None, help=field.help)
+    choices = f"one of {', '.join(field.choices)}" if field.choices else ""
+    help_text = f"{field.help} ({choices})" if choices and field.help else field.help or choices
+    return click.Option(
+        [*free, field.name],
+        type=_type_of(field),
+        multiple=multiple,
+        default=None,
+        help=help_text,
+        metavar=_METAVARS.get(field.type, flags[-1].lstrip("-").replace("-", "_").upper()),
+        callback=_from_file if field.type == "json" else None,
+        shell_complete=lambda ctx, param, begun: [c for c in field.choices if c.startswith(begun)],
+    )
+
+
+def _type_of(field: Field) -> Any:
+    from .completion import TaskIdType
+
+    return TaskIdType() if field.type == "task" else click.UNPROCESSED
+
+
+_METAVARS = {
+    "task": "ID",
+    "int": "N",
+    "float": "NUMBER",
+    "duration": "HOURS",
+    "datetime": "WHEN",
+    "json": "JSON|@FILE",
+    "bool": "YES|NO",
+}
+
+
+def _from_file(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """JSON is long: `@FILE` stands for what is in the file. No JSON begins with `@`."""
+    if not isinstance(value, str) or not value.startswith("@"):
+        return value
+    try:
+        with open(value[1:], encoding="utf-8") as file:
+            return file.read()
+    except (OSError, ValueError) as error:
+        cause = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise UsageError(f"{param.opts[0]} cannot read '{value[1:]}': {cause}") from None
+
+
+def _help_text(summary: str, docstring: str) -> str:
+    """What the function says for people, without the part for Python callers."""
+    text = docstring
+    for heading in ("Args:", "Raises:", "Returns:"):
+        text = text.partition(heading)[0]
+    return text.strip() or summary

@@ -1,0 +1,68 @@
+"""The kernel's own verbs, declared as a plugin declares its actions."""
+
+from __future__ import annotations
+
+from tm_core.model import Action, Command, Plugin
+
+plugin = Plugin(
+    name="kernel",
+    summary="Tasks and their history",
+    actions={
+        "add": Action(
+            "tm_core.command_line.verbs:add",
+            "Add a task",
+            "tm_core.command_line.views:added",
+            writes=True,
+        ),
+        "list": Action(
+            "tm_core.command_line.verbs:list_tasks",
+            "List tasks",
+            "tm_core.command_line.views:listed",
+        ),
+        "show": Action(
+            "tm_core.command_line.verbs:show", "Show a task", "tm_core.command_line.views:shown"
+        ),
+        "update": Action(
+            "tm_core.command_line.verbs:update",
+            "Change a task",
+            "tm_core.command_line.views:updated",
+            writes=True,
+        ),
+        "complete": Action(
+            "tm_core.command_line.verbs:complete",
+            "Complete a task",
+            "tm_core.command_line.views:completed",
+            writes=True,
+        ),
+        "delete": Action(
+            "tm_core.command_line.verbs:delete",
+            "Delete a task",
+            "tm_core.command_line.views:deleted",
+            writes=True,
+        ),
+        "log": Action(
+            "tm_core.command_line.verbs:log",
+            "Show what happened",
+            "tm_core.command_line.views:logged",
+        ),
+        "undo": Action(
+            "tm_core.command_line.verbs:undo",
+            "Take back the last change",
+            "tm_core.command_line.views:undone",
+            writes=True,
+        ),
+    },
+    commands={
+        "init": Command("tm_core.command_line.admin:init", "Make a task store in this folder"),
+        "config": Command("tm_core.command_line.admin:config", "Show and change the configuration"),
+        "plugins": Command(
+            "tm_core.command_line.admin:plugins", "Show what is installed, and what is on"
+        ),
+        "doctor": Command(
+            "tm_core.command_line.admin:doctor", "Check store, plugins and configuration"
+        ),
+        "completion": Command(
+            "tm_core.command_line.admin:completion", "Print the shell's completion script"
+        ),
+    },
+)

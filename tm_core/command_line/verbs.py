@@ -1,0 +1,168 @@
+"""The kernel's verbs as actions: what `tm add`, `tm list` and the others do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple
+
+from tm_core.context import Context
+from tm_core.errors import UsageError
+from tm_core.model import STATUSES, Event, Task
+from tm_core.plugin_host.actions import Param, TaskId
+
+
+class Page(NamedTuple):
+    """Some of the tasks that match."""
+
+    tasks: list[Task]
+    more: bool
+    """Whether there are further ones."""
+    next_offset: int
+
+    @property
+    def advice(self) -> str:
+        """How to see the further ones."""
+        return (
+            f"{len(self.tasks)} shown, there are more:"
+            f" --offset {self.next_offset}, or --limit 0 for all"
+        )
+
+    def as_dict(self) -> list[dict[str, Any]]:  # the JSON shape of a list is a list
+        """The tasks alone."""
+        return [task.as_dict() for task in self.tasks]
+
+
+def add(ctx: Context, title: Annotated[str, Param("What is to be done")], **fields: Any) -> Task:
+    """Add a task.
+
+    Into a pipe, the new id is all that is printed on standard output.
+    """
+    task: Task = ctx.tasks.add(title, **fields)
+    return task
+
+
+def list_tasks(
+    ctx: Context,
+    *,
+    where: Annotated[
+        str, Param("A filter, such as \"priority == 'high' and assignee is None\"")
+    ] = "",
+    status: Annotated[list[str], Param("Only this status; may be repeated", choices=STATUSES)] = [],  # noqa: B006
+    sort: Annotated[str, Param("Fields to sort by; a dash before one for descending")] = "",
+    limit: Annotated[int | None, Param("At most so many; 0 for all", minimum=0)] = None,
+    offset: Annotated[int, Param("Leave out so many first", minimum=0)] = 0,
+    **fields: Any,
+) -> Page:
+    """List tasks, newest first.
+
+    A filter has comparisons, and, or, not, in, arithmetic, and the fields of tasks as names.
+    An empty value of a field's option selects the tasks that have none.
+    """
+    page = int(ctx.setting("list.limit")) if limit is None else limit
+    conditions = [f"({where})"] if where else []
+    for name, value in fields.items():
+        if value == "":
+            conditions.append(f"{name} is None")
+            continue
+        items = value if isinstance(value, list) else [value]
+        test = "in" if isinstance(value, list) else "=="
+        conditions += [f"{item!r} {test} {name}" for item in items]
+    tasks: list[Task] = ctx.tasks.find(
+        " and ".join(conditions),
+        status=status,
+        sort=sort,
+        limit=page and page + 1,
+        offset=offset,
+        details=ctx.for_program,
+    )
+    found = Page(tasks[:page] if page else tasks, bool(page) and len(tasks) > page, offset + page)
+    if found.more and limit is None and ctx.for_program:
+        ctx.warn(found.advice)  # a list has no place for it, and must not look like all there is
+    return found
+
+
+def show(ctx: Context, task: TaskId) -> Task:
+    """Show all there is to tell of a task."""
+    found: Task = ctx.tasks.get(task)
+    return found
+
+
+def update(
+    ctx: Context,
+    task: TaskId,
+    *,
+    if_version: Annotated[int | None, Param("Only if the task still has this version")] = None,
+    force: Annotated[bool, Param("Pass problems that may be overridden")] = False,
+    **fields: Any,
+) -> Task:
+    """Change fields of a task; an empty value clears one."""
+    if not fields:
+        raise UsageError("nothing to change was given", "tm update --help lists the options")
+    fields = _emptied(fields)
+    changed: Task = ctx.tasks.update(task, if_version=if_version, force=force, **fields)
+    return changed
+
+
+def _emptied(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: None if value == "" else value for name, value in fields.items()}
+
+
+def complete(
+    ctx: Context,
+    task: TaskId,
+    *,
+    if_version: Annotated[int | None, Param("Only if the task still has this version")] = None,
+    force: Annotated[bool, Param("Complete it although a check refuses")] = False,
+    **fields: Any,
+) -> Task:
+    """Complete a task, and release what waited for it; an empty value clears a field."""
+    fields = _emptied(fields)
+    completed: Task = ctx.tasks.complete(task, if_version=if_version, force=force, **fields)
+    return completed
+
+
+def delete(
+    ctx: Context,
+    task: TaskId,
+    *,
+    purge: Annotated[bool, Param("Remove it for good, with all that plugins keep")] = False,
+    force: Annotated[bool, Param("Delete it although others need it")] = False,
+) -> Task:
+    """Delete a task. It stays in the store, hidden, so that `tm undo` can bring it back."""
+    deleted: Task = ctx.tasks.delete(task, purge=purge, force=force)
+    return deleted
+
+
+def log(
+    ctx: Context,
+    task: TaskId | None = None,
+    *,
+    actor: Annotated[str, Param("Only what this actor did", options=("--by",))] = "",
+    event_type: Annotated[
+        str, Param("Only this type; * stands for anything", options=("--type",))
+    ] = "",
+    after: Annotated[int, Param("Only past this event number", minimum=0)] = 0,
+    limit: Annotated[int | None, Param("At most so many; 0 for all", minimum=0)] = None,
+) -> list[Event]:
+    """Show what happened, newest first: all of it, or to one task."""
+    limit = int(ctx.setting("list.limit")) if limit is None else limit
+    found = ctx.tasks.log(
+        task or "",
+        actor=actor,
+        event_type=event_type,
+        after=after,
+        limit=limit,
+        newest_first=True,
+    )
+    return list(found)
+
+
+def undo(
+    ctx: Context,
+    event: Annotated[
+        int | None, Param("An event's number in the log; your last one if absent")
+    ] = None,
+) -> list[Event]:
+    """Take back a change with all that belonged to it: your own last one, or that of an event."""
+    undone: list[Event] = ctx.tasks.undo(event)
+    return undone

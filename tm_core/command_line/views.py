@@ -1,0 +1,159 @@
+"""How the kernel's verbs look to a person and in a pipe."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tm_core.language.values import visible
+from tm_core.model import Event, Task
+
+from .output import Output
+from .verbs import Page
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+"""How the store holds a time, whosever field it is."""
+_COLORS = {
+    "completed": "green",
+    "in_progress": "blue",
+    "blocked": "yellow",
+    "deleted": "dim",
+    "cancelled": "dim",
+}
+
+
+def added(task: Task, out: Output) -> None:
+    """A sentence for a person; the bare id for a script."""
+    if out.dry_run:
+        out.say("Task created")  # and no id: there is no such task
+    elif out.terminal:
+        out.data(f"Task created: {out.style(task.id, 'bold')} {visible(task.title)}")
+    else:
+        out.say("Task created")
+        out.data(task.id)
+
+
+def listed(page: Page, out: Output) -> None:
+    """A table for a person; `[id] title - status` lines in a pipe."""
+    if out.terminal:
+        rows = [
+            [
+                task.id,
+                task.status,
+                task.priority,
+                task.assignee,
+                out.when(task["created_at"]),
+                task.title,
+            ]
+            for task in page.tasks
+        ]
+        if rows:
+            out.table(["id", "status", "priority", "assignee", "created", "title"], rows)
+    else:
+        for task in page.tasks:
+            out.data(f"[{task.id}] {visible(task.title)} - {task.status}")
+    if not page.tasks:
+        out.say("No tasks found")
+    if page.more:
+        out.say(page.advice)
+
+
+def shown(task: Task, out: Output) -> None:
+    """One `name: value` line for each thing that is known."""
+    for name, value in task.items():
+        if value is None or value == []:
+            continue
+        if name == "status":
+            value = out.style(value, _COLORS.get(value, "bold"))
+            out.data(f"{name}: {value}")
+        elif isinstance(value, str) and _INSTANT.fullmatch(value):
+            out.data(f"{name}: {out.when(value)}")
+        elif isinstance(value, str):
+            out.data(f"{name}: {visible(value, multiline=True)}")
+        else:
+            out.result({name: value})
+    for name, part in task.details.items():
+        _detail(name, part, out)
+
+
+def _detail(name: str, part: Any, out: Output) -> None:
+    if isinstance(part, list) and part and all(isinstance(item, dict) for item in part):
+        out.data(f"{name}:")
+        for item in part:
+            known = {k: v for k, v in item.items() if v not in (None, "", [])}
+            out.data("  - " + ", ".join(f"{k}: {_told(v, out)}" for k, v in known.items()))
+    elif part not in (None, [], {}):
+        out.result({name: part})
+
+
+def _told(value: Any, out: Output) -> str:
+    if isinstance(value, str) and _INSTANT.fullmatch(value):
+        return out.when(value)
+    return visible(str(value))
+
+
+def updated(task: Task, out: Output) -> None:
+    """A sentence."""
+    out.say(f"Task {task.id} updated")
+
+
+def completed(task: Task, out: Output) -> None:
+    """A sentence."""
+    out.say(f"Task {task.id} completed")
+
+
+def deleted(task: Task, out: Output) -> None:
+    """A sentence."""
+    out.say(f"Task {task.id} deleted")
+
+
+def logged(events: list[Event], out: Output) -> None:
+    """One line for each event."""
+    rows = [
+        [
+            event["seq"],
+            out.when(event["at"]),
+            event["actor"],
+            event["type"],
+            event["task_id"],
+            summary(event),
+        ]
+        for event in events
+    ]
+    if rows:
+        out.table(["event", "at", "by", "type", "task", "what"], rows)
+    else:
+        out.say("Nothing has happened")
+
+
+def summary(event: Event) -> str:
+    """What an event changed, in a few words."""
+    data: dict[str, Any] = event["data"].get("imported", event["data"])
+    before, after = data.get("before"), data.get("after")
+    parts: list[str] = []
+    if "undoes" in data:
+        parts.append(f"takes back event {data['undoes']}")
+    elif before is None and after:
+        parts.append(str(after.get("title", "")))
+    elif after:
+        for name, value in after.items():
+            if name not in ("version", "updated_at", "completed_at"):
+                parts.append(f"{name}: {_short((before or {}).get(name))} -> {_short(value)}")
+    else:
+        known = {k: v for k, v in data.items() if k not in ("rows", "forced", "before", "after")}
+        parts.extend(f"{name}: {_short(value)}" for name, value in known.items())
+    if data.get("forced"):
+        parts.append(f"forced past: {'; '.join(data['forced'])}")
+    return visible(", ".join(parts))
+
+
+def _short(value: Any) -> str:
+    text = "none" if value is None else str(value)
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def undone(events: list[Event], out: Output) -> None:
+    """A sentence for each event that was taken back."""
+    for event in events:
+        about = f" of task {event['task_id']}" if event["task_id"] else ""
+        out.say(f"Undone: {event['type']}{about} (event {event['seq']})")

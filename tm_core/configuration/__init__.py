@@ -1,0 +1,1 @@
+"""Settings in layers, and which features they turn on."""

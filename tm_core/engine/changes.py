@@ -1,0 +1,424 @@
+"""Takes changes through the hooks into the store: one transaction, one event for each change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from tm_core.context import Context
+from tm_core.errors import Conflict, InvalidValue, ValidationError, is_refusal
+from tm_core.language import values
+from tm_core.language.when import instant_now
+from tm_core.model import OPEN, Change, Problem, Task
+from tm_core.plugin_host.host import Host
+from tm_core.plugin_host.registry import Installed
+from tm_core.storage.sqlite import encode
+from tm_core.storage.store import Store, new_event_id
+
+_STAMPS = ("updated_at", "version")
+_DEEPEST = 40
+"""So many changes may bring each other about; more is a plugin that goes round in circles."""
+_ESSENTIAL = ("title", "status", "created_by", "created_at", "updated_at", "version")
+
+
+class AlreadyDone(Exception):
+    """The idempotency key was used before: by this action, in this transaction."""
+
+    def __init__(self, transaction_id: str) -> None:
+        super().__init__(transaction_id)
+        self.transaction_id = transaction_id
+
+
+class _DryRun(Exception):
+    """Leaves the transaction so that nothing is written."""
+
+
+class _Endless(Exception):
+    """Goes up to the outermost change, whose plugin began it."""
+
+
+class Changes:
+    """The only writer: a running transaction, its time, and what it records."""
+
+    def __init__(
+        self,
+        store: Store,
+        host: Host,
+        *,
+        actor: str,
+        session: str,
+        context: Callable[[str], Context],
+        before_commit: Callable[[], None],
+        after_commit: Callable[[], None],
+    ) -> None:
+        self.store = store
+        self.host = host
+        self.actor = actor
+        self.session = session
+        self.dry_run = False
+        self.force = False
+        self.request: tuple[str, str] | None = None
+        """An idempotency key and the action it stands for, for the next transaction."""
+        self._context = context
+        self._before_commit = before_commit
+        self._after_commit = after_commit
+        self._depth = 0
+        self.transaction_id = ""
+        self.first_seq = 0
+        """The sequence number of the last transaction's first event."""
+        self._now = ""
+        self._recorders: list[list[list[Any]]] = []
+        self._held: list[list[tuple[str, str | None, Mapping[str, Any]]]] = []
+        """Events of changes that another change brings about: they follow its own event."""
+
+    @property
+    def active(self) -> bool:
+        """Whether a transaction is open."""
+        return bool(self.transaction_id)
+
+    @property
+    def now(self) -> str:
+        """The transaction's time: one instant for all that it does."""
+        return self._now or instant_now()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Write everything inside together, or nothing.
+
+        A nested one joins the outer one, and is undone alone when what it raises is caught there.
+
+        Raises:
+            AlreadyDone: The idempotency key has done its work before.
+            Conflict: The idempotency key belongs to another action.
+        """
+        if self.active:
+            pending: list[list[Any]] = [*self._recorders, *self._held]
+            marks = [(each, len(each)) for each in pending]
+            try:
+                with self.store.database.savepoint():
+                    yield
+            except BaseException:
+                for each, mark in marks:
+                    del each[mark:]
+                raise
+            return
+        request, self.request = self.request, None
+        try:
+            with self.store.database.transaction():
+                self.transaction_id = new_event_id()
+                self.first_seq = 0
+                self._now = instant_now()
+                if request:
+                    self.check_request(*request)
+                    self.store.keep_request(*request, self.transaction_id, self.now)
+                yield
+                if self.dry_run:
+                    raise _DryRun
+                self._before_commit()
+        except _DryRun:
+            return
+        finally:
+            self.transaction_id = self._now = ""
+            self._recorders.clear()
+            self._held.clear()
+        self._after_commit()
+
+    def check_request(self, key: str, action: str) -> None:
+        """Raise AlreadyDone, or Conflict, if an idempotency key was used before."""
+        known = self.store.find_request(key)
+        if known is None:
+            return
+        if known["action"] != action:
+            raise Conflict(
+                f"the key '{key}' was used for '{known['action']}'", "use a new key for each write"
+            )
+        raise AlreadyDone(known["transaction_id"])
+
+    @contextmanager
+    def event(
+        self, event_type: str, task_id: str | None, data: Mapping[str, Any]
+    ) -> Iterator[None]:
+        """Record one event with all rows that are put inside the block."""
+        with self.transaction():
+            rows: list[list[Any]] = []
+            with self._recording(rows) as held:
+                yield
+            self.append(event_type, task_id, {**data, **({"rows": rows} if rows else {})})
+            for each in held:
+                self.append(*each)
+
+    @contextmanager
+    def _recording(
+        self, rows: list[list[Any]]
+    ) -> Iterator[list[tuple[str, str | None, Mapping[str, Any]]]]:
+        """Take the rows that are put inside, and hold back the events of further changes.
+
+        The cause comes before its effects in the log: handlers see them in that order, and the
+        first event of a transaction tells what it was about.
+        """
+        self._recorders.append(rows)
+        self._held.append([])
+        try:
+            yield self._held[-1]
+        finally:
+            self._recorders.pop()
+            self._held.pop()
+
+    def append(self, event_type: str, task_id: str | None, data: Mapping[str, Any]) -> None:
+        """Add an event to the running transaction."""
+        if self._held:
+            self._held[-1].append((event_type, task_id, data))
+            return
+        seq = self.store.append(
+            {
+                "id": new_event_id(),
+                "transaction_id": self.transaction_id,
+                "at": self.now,
+                "actor": self.actor,
+                "session": self.session,
+                "type": event_type,
+                "task_id": task_id,
+                "data": data,
+            }
+        )
+        self.first_seq = self.first_seq or seq
+
+    def put(self, table: str, key: Mapping[str, Any], row: Mapping[str, Any] | None) -> None:
+        """Write one row of a plugin's table and record what was there before."""
+        if not self._recorders:
+            raise RuntimeError("ctx.put outside of a transaction: use `with ctx.event(...)`")
+        found = self.store.read_rows(table, key)
+        before = {k: v for k, v in found[0].items() if k not in key} if found else None
+        if row is not None and before is not None:
+            row = {**before, **row}
+        if row == before:
+            return
+        record = [table, dict(key), before, None if row is None else dict(row)]
+        encode(record)  # what the log cannot hold is refused here, where the mistake is
+        self.store.write_row(table, key, row, exists=before is not None)
+        self._recorders[-1].append(record)
+
+    def apply(self, change: Change, *, event_type: str = "") -> Task:
+        """Take one change through all hooks and write it, with its event.
+
+        Raises:
+            ValidationError: A rule of the kernel or of a plugin refuses it.
+            Conflict: The task was changed meanwhile, or its id is taken.
+        """
+        if self._depth >= _DEEPEST:
+            raise _Endless(f"changes bring each other about, more than {_DEEPEST} deep")
+        self._depth += 1
+        try:
+            self._apply(change, event_type)
+        finally:
+            self._depth -= 1
+        return change.after
+
+    def _apply(self, change: Change, event_type: str) -> None:
+        with self.transaction():
+            self._draft(change)
+            self._settle(change)
+            settled = change.after.copy()
+            self._validate(change)
+            change.after = settled  # what is written is what was checked, whatever a plugin did
+            changed = change.changed
+            if change.before is None:
+                self.store.insert(change.after)
+            elif changed:
+                change.after["version"] = change.before.version + 1
+                change.after["updated_at"] = self.now
+                self.store.update(change.before, change.after, [*changed, *_STAMPS])
+            written = change.after.copy()
+            with self._recording(change.rows) as held:
+                self._participate(change)
+            change.after = written
+            if changed or change.rows or change.forced:
+                self.append(event_type or type_of(change), change.after.id, event_data(change))
+            for each in held:
+                self.append(*each)
+
+    def _draft(self, change: Change) -> None:
+        for each in self.host.implementations("task_draft", _occasions(change)):
+            saved = change.after.copy()
+            try:
+                self.host.invoke(each, ctx=self._context(each.plugin.name), draft=change)
+                self._check_draft(change, saved)
+            except Exception as error:
+                if is_refusal(error):
+                    raise
+                change.after = saved
+                self.host.blame(each.plugin, "task_draft", error)
+
+    def _check_draft(self, change: Change, saved: Task) -> None:
+        after = change.after
+        if not isinstance(after, Task) or after.keys() != saved.keys():
+            raise TypeError("draft.after must keep its fields")
+        if change.before is not None and after.id != saved.id:
+            raise ValueError("the id of a task stays")
+        for name in after:
+            if after[name] != saved[name]:
+                try:
+                    values.check(self.store.fields[name], after[name])
+                except InvalidValue as error:  # not the user's mistake
+                    raise ValueError(error.message) from error
+
+    def _settle(self, change: Change) -> None:
+        """The kernel's own rules: canonical values, and what a status brings with it."""
+        before, after = change.before, change.after
+        for name in change.changed:
+            after[name] = values.check(self.store.fields[name], after[name])
+            if after[name] is None and name in _ESSENTIAL:
+                raise InvalidValue(f"{name} cannot be empty", field=name)
+        for name, field in self.store.fields.items():
+            if field.default is not None and after[name] is None:
+                if before is not None and before[name] is not None:
+                    # Most often an empty variable of a script, which must not reset anything.
+                    raise InvalidValue(f"{name} cannot be empty", field=name)
+                after[name] = field.default
+        if not (after["title"] or "").strip():
+            raise ValidationError(
+                "a task needs a title", "say what is to be done", problems=[{"field": "title"}]
+            )
+        if after.status == "completed":
+            if before is None or before.status != "completed":
+                after["completed_at"] = after.get("completed_at") or self.now
+        elif change.action != "import":
+            after["completed_at"] = None
+        if before is None or change.action == "import":
+            return
+        if before.status == "deleted" and after.status not in ("pending", "blocked", "deleted"):
+            raise ValidationError(
+                f"task {before.id} is deleted", f"tm update {before.id} --status pending"
+            )
+        if {before.status, after.status} == {"completed", "cancelled"}:
+            raise ValidationError(
+                f"task {before.id} is {before.status}, it cannot become {after.status}",
+                f"reopen it first: tm update {before.id} --status pending",
+            )
+
+    def _validate(self, change: Change) -> None:
+        refused: list[Problem] = []
+        for each in self.host.implementations("task_validate", _occasions(change)):
+            for problem in self._problems(each, change):
+                self._weigh(problem, change, refused)
+        for one in self.host.unusable("task_validate"):
+            # Somebody asked for what this plugin does, so that it may not pass unchecked.
+            asked = {field.name for field in self.host.manifest(one.name).fields}
+            if asked & change.options.keys():
+                self._weigh(_could_not_check(one), change, refused)
+        if not refused:
+            return
+        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        hint = refused[0].hint
+        if not hint and all(problem.overridable for problem in refused):
+            hint = "--force overrides"
+        raise ValidationError(
+            "; ".join(problem.message for problem in refused[:3])
+            if len(refused) <= 3
+            else refused[0].message + more,
+            hint,
+            problems=[problem._asdict() for problem in refused],
+        )
+
+    def _weigh(self, problem: Problem, change: Change, refused: list[Problem]) -> None:
+        if problem.overridable and self.force:
+            change.forced.append(problem.message)
+        else:
+            refused.append(problem)
+
+    def _problems(self, each: Any, change: Change) -> Sequence[Problem]:
+        plugin: Installed = each.plugin
+        try:
+            found = list(
+                self.host.invoke(each, ctx=self._context(plugin.name), change=change) or ()
+            )
+            wrong = next((item for item in found if not isinstance(item, Problem)), None)
+            if wrong is not None:
+                raise TypeError(f"task_validate gave {type(wrong).__name__}, not a Problem")
+            encode(change.data)
+        except Exception as error:
+            if is_refusal(error):
+                raise
+            change.data.pop(plugin.name, None)
+            self.host.blame(plugin, "task_validate", error)
+            return [_could_not_check(plugin)]
+        return found
+
+    def _participate(self, change: Change) -> None:
+        for each in self.host.implementations("task_write", _occasions(change)):
+            mark = len(change.rows)
+            held = self._held[-1]
+            held_mark = len(held)
+            try:
+                with self.store.database.savepoint():
+                    self.host.invoke(each, ctx=self._context(each.plugin.name), change=change)
+                    encode(change.data)
+            except Exception as error:
+                if is_refusal(error) or (isinstance(error, _Endless) and self._depth > 1):
+                    raise
+                del change.rows[mark:], held[held_mark:]
+                change.data.pop(each.plugin.name, None)
+                self.host.blame(each.plugin, "task_write", error)
+
+    def settle_undone(self, undone: Sequence[Change]) -> None:
+        """Let plugins put right what follows from an undo, in its transaction."""
+        for each in self.host.implementations("task_undone"):
+            try:
+                with self.store.database.savepoint():
+                    self.host.invoke(each, ctx=self._context(each.plugin.name), changes=undone)
+            except Exception as error:
+                if is_refusal(error):
+                    raise
+                self.host.blame(each.plugin, "task_undone", error)
+
+
+def _could_not_check(plugin: Installed) -> Problem:
+    return Problem(
+        f"'{plugin.name}' could not check the change",
+        overridable=True,
+        hint=f"--force overrides, or tm config disable {plugin.name}",
+    )
+
+
+def _occasions(change: Change) -> set[str]:
+    """What `Hook.when` may name of a change: what it touches, and what happens by it."""
+    return {*change.touched, type_of(change)}
+
+
+def type_of(change: Change) -> str:
+    """The name of what happened to the task."""
+    before, after = change.before, change.after
+    if before is None:
+        return "task.imported" if change.action == "import" else "task.created"
+    if before.status != after.status:
+        if after.status in ("completed", "cancelled", "deleted", "blocked"):
+            return f"task.{after.status}"
+        if before.status == "deleted":
+            return "task.restored"
+        if before.status not in OPEN:
+            return "task.reopened"
+        if after.status == "in_progress":
+            return "task.started"
+        if before.status == "blocked":
+            return "task.unblocked"
+    return "task.updated"
+
+
+def event_data(change: Change) -> dict[str, Any]:
+    """What the log keeps of a change: enough to show it, to undo it and to replay it."""
+    changed = change.changed
+    names = [name for name in change.after if name in changed]
+    data: dict[str, Any] = {
+        "before": None if change.before is None else {n: change.before.get(n) for n in names},
+        "after": {name: change.after[name] for name in names},
+    }
+    if change.before is not None and names:
+        data["before"] |= {"version": change.before.version}
+    if change.rows:
+        data["rows"] = change.rows
+    if change.forced:
+        data["forced"] = change.forced
+    if change.data:
+        data["plugins"] = change.data
+    return data

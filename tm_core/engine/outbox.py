@@ -1,0 +1,179 @@
+"""Hands committed events to handlers, and remembers how far each has come.
+
+Each handler has a row in `delivery` with the last event it has dealt with. A process claims the row
+before it delivers and lets go in the same transaction in which it finds nothing more to do, so that
+an event committed meanwhile is seen by one side or the other. The transaction that writes an event
+also notes, in `waiting`, whose handlers it waits for: so it is handed out even if its process dies
+at once, and a command that concerns no handler imports none.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tm_core.context import Context, Row
+from tm_core.language.when import instant_now, parse_instant
+from tm_core.plugin_host.host import Host, guarded
+from tm_core.plugin_host.registry import Installed, describe
+from tm_core.storage.store import Store
+
+_CLAIM = "10m"
+_BATCH = 200
+_PAUSES = ("1m", "10m", "1h", "6h")
+_OWN_EFFECTS = 100
+"""So many events that handlers bring about are handed out at once; the rest, by a later command."""
+
+
+class Outbox:
+    """Delivers what the log holds to the enabled plugins' handlers."""
+
+    def __init__(
+        self, store: Store, host: Host, context: Callable[[str], Context], session: str
+    ) -> None:
+        self._store = store
+        self._host = host
+        self._context = context
+        self._session = session
+
+    def note(self, first: int) -> None:
+        """Note whose handlers the events from `first` on wait for, in their transaction."""
+        patterns = {
+            name: hook.when or ("*",)
+            for name in self._host.enabled
+            if (hook := self._host.manifest(name).hooks.get("event_handlers")) is not None
+        }
+        if not patterns:
+            return
+        database = self._store.database
+        rows = database.query("SELECT DISTINCT type FROM event WHERE seq >= ?", [first])
+        for name, wanted in patterns.items():
+            if any(fnmatch.fnmatchcase(row["type"], each) for row in rows for each in wanted):
+                database.execute(
+                    "INSERT INTO waiting (plugin, seq) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                    [name, first - 1],
+                )
+
+    def deliver(self) -> None:
+        """Hand out what waits. Never raises for what a handler does."""
+        rows = self._store.database.query("SELECT plugin, seq FROM waiting")
+        waiting = {row["plugin"]: int(row["seq"]) for row in rows}
+        if not waiting:
+            return
+        found: dict[str, list[tuple[Installed, str, str, Any]]] = {}
+        collected = self._host.collect(
+            "event_handlers", self._context, only=waiting, committed=True
+        )
+        for plugin, handler in collected:
+            try:
+                each = (plugin, f"{plugin.name}/{handler.name}", str(handler.pattern), handler)
+            except Exception as error:
+                self._host.blame(plugin, "event_handlers", error, committed=True)
+                continue
+            found.setdefault(plugin.name, []).append(each)
+        failed = {failure.plugin for failure in self._host.failures}
+        for name in waiting.keys() & self._host.enabled.keys() - found.keys() - failed:
+            self._forget(name)  # it has no handlers any more
+        for name, handlers in found.items():
+            consumers = [consumer for _, consumer, _, _ in handlers]
+            for plugin, consumer, pattern, handler in handlers:
+                row = self._claim(consumer, waiting[name])
+                if row is not None:
+                    self._serve(plugin, consumer, pattern, handler, row, consumers)
+
+    def _serve(
+        self,
+        plugin: Installed,
+        consumer: str,
+        pattern: str,
+        handler: Any,
+        row: Row,
+        consumers: Sequence[str],
+    ) -> None:
+        seq = int(row["seq"])
+        begun, effects = self._store.last_seq(), 0
+        while True:
+            events = list(self._store.events("seq > ?", [seq], limit=_BATCH))
+            for event in events:
+                if event["seq"] > begun and event["session"] == self._session:
+                    effects += 1
+                if effects > _OWN_EFFECTS:
+                    self._release(consumer, seq)
+                    return
+                # The history that comes with an imported task happened elsewhere: it is no news.
+                if "imported" not in event["data"] and fnmatch.fnmatchcase(event["type"], pattern):
+                    try:
+                        with guarded():
+                            handler.handle(event)
+                    except Exception as error:
+                        self._fail(consumer, seq, int(row["failures"]), error)
+                        where = f"handler '{handler.name}'"
+                        self._host.blame(plugin, where, error, committed=True)
+                        return
+                seq = event["seq"]
+            if not events and self._release_if_done(plugin.name, consumer, seq, consumers):
+                return
+
+    def _claim(self, consumer: str, since: int) -> Row | None:
+        """Take the handler's row, unless another process has it or it is paused.
+
+        A handler that was never served begins after event `since`.
+        """
+        database = self._store.database
+        now = instant_now()
+        with database.transaction():
+            rows = database.query("SELECT * FROM delivery WHERE consumer = ?", [consumer])
+            if not rows:
+                database.execute(
+                    "INSERT INTO delivery (consumer, seq, claimed_until) VALUES (?, ?, ?)",
+                    [consumer, since, parse_instant(_CLAIM)],
+                )
+                return {"seq": since, "failures": 0}
+            row = rows[0]
+            if (row["claimed_until"] or "") > now or (row["retry_at"] or "") > now:
+                return None
+            database.execute(
+                "UPDATE delivery SET claimed_until = ? WHERE consumer = ?",
+                [parse_instant(_CLAIM), consumer],
+            )
+            return row
+
+    def _release_if_done(
+        self, plugin: str, consumer: str, seq: int, consumers: Sequence[str]
+    ) -> bool:
+        """Let go, unless more has come; True when let go."""
+        database = self._store.database
+        with database.transaction():
+            if self._store.last_seq() > seq:
+                return False
+            self._release(consumer, seq)
+            served = database.query(
+                "SELECT count(*) AS n FROM delivery WHERE seq >= ? AND consumer IN"
+                f" ({', '.join('?' * len(consumers))})",
+                [seq, *consumers],
+            )
+            if served[0]["n"] == len(consumers):
+                self._forget(plugin)
+        return True
+
+    def _forget(self, plugin: str) -> None:
+        with self._store.database.transaction():
+            self._store.database.execute("DELETE FROM waiting WHERE plugin = ?", [plugin])
+
+    def _release(self, consumer: str, seq: int) -> None:
+        with self._store.database.transaction():
+            self._store.database.execute(
+                "UPDATE delivery SET seq = ?, failures = 0, retry_at = NULL, error = NULL,"
+                " claimed_until = NULL WHERE consumer = ?",
+                [seq, consumer],
+            )
+
+    def _fail(self, consumer: str, seq: int, failures: int, error: BaseException) -> None:
+        pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
+        with self._store.database.transaction():
+            self._store.database.execute(
+                "UPDATE delivery SET seq = ?, failures = failures + 1, retry_at = ?, error = ?,"
+                " claimed_until = NULL WHERE consumer = ?",
+                [seq, parse_instant(pause), describe(error), consumer],
+            )

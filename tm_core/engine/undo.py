@@ -1,0 +1,164 @@
+"""Takes back a transaction, from what the log says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tm_core.errors import Conflict, FeatureDisabled, NotFound
+from tm_core.model import Change, Event, Task
+from tm_core.storage.store import Store
+
+from .changes import Changes
+
+
+def undo(changes: Changes, seq: int | None) -> list[Event]:
+    """Undo the transaction of an event, or the actor's last one that is not undone.
+
+    Gives the events that were undone, newest first.
+
+    Raises:
+        NotFound: There is nothing to undo.
+        Conflict: What it wrote was changed afterwards.
+    """
+    store = changes.store
+    with changes.transaction():
+        chosen = _event(store, seq) if seq is not None else _last(store, changes.actor)
+        events = list(
+            store.events("transaction_id = ?", [chosen["transaction_id"]], newest_first=True)
+        )
+        if not any(_changed_something(event) for event in events):
+            raise NotFound(f"event {chosen['seq']} changed nothing that could be undone")
+        undone = [_revert(changes, event) for event in events]
+        changes.settle_undone([change for change in undone if change is not None])
+    return events
+
+
+def _event(store: Store, seq: int) -> Event:
+    event = next(store.events("seq = ?", [seq]), None)
+    if event is None:
+        raise NotFound(f"the log has no event {seq}", "tm log shows the numbers")
+    again = _undone_by(store, event["transaction_id"])
+    if again:
+        raise Conflict(f"event {seq} was undone already, by event {again}")
+    return event
+
+
+def _undone_by(store: Store, transaction_id: str) -> int:
+    """The undo event that took a transaction back; 0 if none did, or it was itself undone."""
+    for event in store.events("type = 'task.undone'", newest_first=True):
+        if event["data"]["undoes_transaction"] != transaction_id:
+            continue
+        if not _undone_by(store, event["transaction_id"]):
+            return event["seq"]
+    return 0
+
+
+def _last(store: Store, actor: str) -> Event:
+    for event in store.events("actor = ? AND type <> 'task.undone'", [actor], newest_first=True):
+        if _changed_something(event) and not _undone_by(store, event["transaction_id"]):
+            return event
+    raise NotFound(f"there is nothing that {actor} could undo", "tm log shows what was done")
+
+
+def _changed_something(event: Event) -> bool:
+    return "after" in event["data"] or "rows" in event["data"]
+
+
+def _revert(changes: Changes, event: Event) -> Change | None:
+    """Write back what was there before an event; gives the change of its task, if it is there."""
+    store, data, task_id = changes.store, event["data"], event["task_id"]
+    record = {"undoes": event["seq"], "undoes_transaction": event["transaction_id"]}
+    before = store.get(task_id) if task_id is not None else None
+    comes_back = "after" in data and data["after"] is None
+    if comes_back and task_id is not None:
+        # Before the rows that belong to it; in the other direction they go first.
+        record |= _revert_task(changes, event, task_id)
+    reverted = [[table, key, after, before] for table, key, before, after in data.get("rows", ())]
+    reverted.reverse()
+    for table, key, now, then in reverted:
+        found = store.read_rows(table, key)
+        current = {k: v for k, v in found[0].items() if k not in key} if found else None
+        if current is not None and now is not None:
+            # A column that was not given, or that came later, was empty.
+            now = {name: now.get(name) for name in current}
+        if current != now:
+            raise _changed_since(event, table)
+        store.write_row(table, key, then, exists=bool(found))
+    if "after" in data and not comes_back and task_id is not None:
+        record |= _revert_task(changes, event, task_id)
+    if reverted:
+        record["rows"] = reverted
+    changes.append("task.undone", task_id, record)
+    after = store.get(task_id) if task_id is not None else None
+    if after is None:
+        return None
+    change = Change("undo", changes.actor, before, after)
+    change.rows = reverted
+    return change
+
+
+def _revert_task(changes: Changes, event: Event, task_id: str) -> dict[str, Any]:
+    """Write the task back, and give what was written as an event holds it."""
+    store = changes.store
+    then, now = event["data"]["before"], event["data"]["after"]
+    current = store.get(task_id)
+    if (current is None) != (now is None):
+        raise _changed_since(event, f"task {task_id}")
+    _check_known(changes, then or ())
+    if current is None:
+        store.insert(Task({name: then.get(name) for name in store.fields}))
+        return {"before": None, "after": then}
+    names = [n for n in now if n in store.fields and n not in ("version", "updated_at")]
+    if any(current[name] != now[name] for name in names):
+        raise _changed_since(event, f"task {task_id}")
+    if then is None:
+        if _worked_on_since(store, event, task_id):
+            raise _changed_since(event, f"task {task_id}")
+        store.purge(task_id)
+        return {"before": now, "after": None}
+    after = Task({**current, **{name: then.get(name) for name in names}})
+    after["version"] = current.version + 1
+    after["updated_at"] = changes.now
+    written = [*names, "version", "updated_at"]
+    store.update(current, after, written)
+    return {
+        "before": {name: current[name] for name in written},
+        "after": {name: after[name] for name in written},
+    }
+
+
+def _check_known(changes: Changes, names: Iterable[str]) -> None:
+    """Refuse to write back a part only: a field of a feature that is off cannot be written."""
+    for name in names:
+        if name in changes.store.fields:
+            continue
+        for manifest in changes.host.manifests():
+            if any(field.name == name for field in manifest.fields):
+                raise FeatureDisabled(manifest.name)
+        raise Conflict(f"no installed feature has the field '{name}'", "install its plugin")
+
+
+def _worked_on_since(store: Store, event: Event, task_id: str) -> bool:
+    """Whether it was changed, or plugins' rows were made that are there yet and refer to it."""
+    since = store.events(
+        "seq > ? AND (task_id = ? OR data LIKE ?)", [event["seq"], task_id, f'%"{task_id}"%']
+    )
+    for later in since:
+        if later["transaction_id"] == event["transaction_id"]:
+            continue
+        if later["task_id"] != task_id:
+            for table, key, _, row in later["data"].get("rows", ()):
+                refers = task_id in (*key.values(), *(row or {}).values())
+                if refers and store.read_rows(table, key):
+                    return True
+        elif later["type"] != "task.undone" and not _undone_by(store, later["transaction_id"]):
+            return True
+    return False
+
+
+def _changed_since(event: Event, what: str) -> Conflict:
+    return Conflict(
+        f"event {event['seq']} cannot be undone: {what} was changed afterwards",
+        "undo what came later first; tm log shows it",
+    )

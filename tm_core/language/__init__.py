@@ -1,0 +1,1 @@
+"""What people write: text, times, values, filter expressions."""

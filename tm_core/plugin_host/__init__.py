@@ -1,0 +1,1 @@
+"""Finds plugins, reads what they declare, calls them in isolation."""

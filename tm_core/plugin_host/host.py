@@ -1,0 +1,457 @@
+"""Decides which plugins are on, loads what a hook or command needs, and calls each in isolation."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from tm_core.configuration.config import Config
+from tm_core.errors import FeatureDisabled, PluginError, TmError
+from tm_core.language import values
+from tm_core.model import TASK_FIELDS, Action, Command, Field, Hook, Plugin
+from tm_core.storage.migrate import MigrationSet
+
+from .registry import Installed, describe, manifest_fault
+
+_COLUMN_TYPES = {"int": "BIGINT", "bool": "BIGINT", "float": "DOUBLE PRECISION"}
+_COLUMN_TYPES |= {"duration": "DOUBLE PRECISION"}
+
+
+class Failure(NamedTuple):
+    """A plugin that did not do its part."""
+
+    plugin: str
+    source: str
+    where: str
+    cause: str
+
+
+class Implementation(NamedTuple):
+    """One plugin's function for one hook."""
+
+    plugin: Installed
+    function: Callable[..., Any]
+    arguments: tuple[str, ...]
+
+
+@contextlib.contextmanager
+def guarded() -> Iterator[None]:
+    """Around a plugin's code: what it prints goes to stderr, and it cannot end the process."""
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            yield
+        except SystemExit as error:
+            raise RuntimeError(f"it called sys.exit({error.code!r})") from error
+
+
+class Host:
+    """The plugins of one process: what they declare, and how they are called."""
+
+    def __init__(
+        self,
+        installed: Sequence[Installed],
+        config: Config,
+        *,
+        report: Callable[[str], None],
+        strict: bool = False,
+        safe: bool = False,
+    ) -> None:
+        self.installed = list(installed)
+        self.config = config
+        self.failures: list[Failure] = []
+        self._report = report
+        self.strict = strict
+        manifests = self.manifests()
+        broken = [one.name for one in installed if one.error]
+        choice = config.features(manifests, broken)
+        self.required = choice.required
+        self.reasons = choice.reasons
+        on = frozenset[str]() if safe else choice.enabled
+        self.enabled = {
+            one.name: one for one in installed if one.manifest is not None and one.name in on
+        }
+        for one in installed:
+            if one.error and not safe:
+                self._blame_start(one)
+        self._pluggy: Any = None
+        self._registered: set[str] = set()
+        self._attempted: set[tuple[str, str]] = set()
+        self._unusable: dict[tuple[str, str], tuple[str, Exception]] = {}
+        """Why a plugin's module gives none of its hooks (""), or not this one; found by a hook."""
+        self._declared: dict[str, tuple[Installed, Field]] | None = None
+
+    def _blame_start(self, one: Installed) -> None:
+        self.failures.append(Failure(one.name, one.source, "start", one.error))
+        line = f"plugin '{one.name}' ({one.source}): {one.error}"
+        if one.name in self.required:
+            raise PluginError(f"required {line}")
+        if self.strict:
+            raise PluginError(line)
+        self._report(line)
+
+    def blame(
+        self, plugin: Installed, where: str, error: BaseException, *, committed: bool = False
+    ) -> None:
+        """Note and say, in one line, that a plugin did not do its part; say the same only once.
+
+        Args:
+            plugin: The plugin.
+            where: The hook, or what else it was asked for.
+            error: What it raised.
+            committed: The change is written, and nothing can stop it any more.
+
+        Raises:
+            PluginError: The project requires the plugin.
+        """
+        if self.strict:
+            raise error
+        who = f"plugin '{plugin.name}' ({plugin.source})"
+        cause = error.message if isinstance(error, TmError) else describe(error)
+        failure = Failure(plugin.name, plugin.source, where, cause.removeprefix(f"{who} "))
+        line = f"{who}: {where}: {failure.cause}"
+        known = failure in self.failures
+        if not known:
+            self.failures.append(failure)
+        if plugin.name in self.required and not committed:
+            raise PluginError(f"required {line}") from error
+        if not known:
+            self._report(line)
+
+    def manifest(self, name: str) -> Plugin:
+        """The manifest of an enabled plugin."""
+        manifest = self.enabled[name].manifest
+        assert manifest is not None
+        return manifest
+
+    def manifests(self) -> list[Plugin]:
+        """The manifests of all plugins that can be used, on or off."""
+        return [one.manifest for one in self.installed if one.manifest is not None]
+
+    def settings(self, name: str) -> Mapping[str, Any]:
+        """A plugin's own settings, with defaults."""
+        return self.config.section(self.manifest(name)) if name in self.enabled else {}
+
+    def drop(self, name: str) -> None:
+        """Turn a plugin off for this process, because the store cannot serve it."""
+        del self.enabled[name]
+        self._declared = None
+
+    def is_known(self, name: str) -> bool:
+        """Whether a plugin of this name is installed, on or off."""
+        return any(one.name == name and one.manifest is not None for one in self.installed)
+
+    def reconfigure(self, config: Config) -> None:
+        """Take over a configuration with further layers; it does not choose plugins."""
+        self.config = config
+        self._declared = None
+
+    # What is declared
+
+    @property
+    def declared(self) -> dict[str, tuple[Installed, Field]]:
+        """The enabled plugins' fields by name; a clash is won by who comes first."""
+        if self._declared is None:
+            self._declared = {}
+            taken = {field.name for field in TASK_FIELDS} | {"details"}
+            for one in self.enabled.values():
+                for field in self.manifest(one.name).fields:
+                    if field.name in taken:
+                        cause = f"the field '{field.name}' is declared already"
+                        self.blame(one, "fields", PluginError(cause))
+                        continue
+                    taken.add(field.name)
+                    self._declared[field.name] = (one, self._configured(one, field))
+        return self._declared
+
+    def _configured(self, one: Installed, field: Field) -> Field:
+        if not field.choices_setting:
+            return field
+        choices = tuple(map(str, self.settings(one.name)[field.choices_setting]))
+        default = field.default
+        if default is not None and default not in choices:
+            default = next(iter(choices), None)
+        return field._replace(choices=choices, default=default)
+
+    def fields(self) -> list[Field]:
+        """The fields that are columns: the kernel's, then the enabled plugins'."""
+        return [*TASK_FIELDS, *(field for _, field in self.declared.values() if field.stored)]
+
+    def fields_on(self, verb: str) -> dict[str, Field]:
+        """The fields that a verb takes, by name."""
+        own = {field.name: field for field in TASK_FIELDS if verb in field.on}
+        return own | {name: field for name, (_, field) in self.declared.items() if verb in field.on}
+
+    def option_defaults(self, verb: str) -> dict[str, Any]:
+        """What settings say of the verb's options that are not stored, where they say something."""
+        found: dict[str, Any] = {}
+        for name, (one, field) in self.declared.items():
+            if field.default_setting and verb in field.on and not field.stored:
+                value = self.settings(one.name)[field.default_setting]
+                if value:
+                    found[name] = value
+        return found
+
+    def actions(self) -> dict[str, tuple[Installed, Action]]:
+        """The enabled plugins' actions by command name."""
+        return self._table("actions")
+
+    def commands(self) -> dict[str, tuple[Installed, Command]]:
+        """The enabled plugins' plain commands by name."""
+        return self._table("commands")
+
+    def _table(self, kind: str) -> dict[str, tuple[Installed, Any]]:
+        found: dict[str, tuple[Installed, Any]] = {}
+        for one in self.enabled.values():
+            for name, value in getattr(self.manifest(one.name), kind).items():
+                holder = found.setdefault(name, (one, value))
+                if holder[0] is not one:
+                    cause = f"the command '{name}' belongs to {holder[0].source}"
+                    self.blame(one, kind, PluginError(cause))
+        return found
+
+    def owner_of(self, command: str) -> str:
+        """The installed plugin that is off and would offer this command; empty if none."""
+        for one in self.installed:
+            if one.manifest is None or one.name in self.enabled:
+                continue
+            offered = [*one.manifest.actions, *one.manifest.commands]
+            if any(name == command or name.startswith(command + " ") for name in offered):
+                return one.name
+        return ""
+
+    def owner_of_option(self, verb: str, flag: str) -> str:
+        """The installed plugin that is off and would offer this option; empty if none."""
+        for one in self.installed:
+            if one.manifest is None or one.name in self.enabled:
+                continue
+            for field in one.manifest.fields:
+                flags = field.options or ("--" + field.name.replace("_", "-"),)
+                if verb in field.on and (flag in flags or flag == field.name):
+                    return one.name
+        return ""
+
+    def parts(self) -> frozenset[str]:
+        """What the enabled plugins care for when they take part in a change."""
+        hooks = (self.manifest(name).hooks.get("task_write") for name in self.enabled)
+        return frozenset(name for hook in hooks if hook is not None for name in hook.when)
+
+    def feature_of(self, field: str) -> str:
+        """The installed plugin, on or off, that declares a field; empty if none does."""
+        if field in self.declared:
+            return self.declared[field][0].name
+        for one in self.installed:
+            if one.manifest is not None and any(f.name == field for f in one.manifest.fields):
+                return one.name
+        return ""
+
+    def check_enabled(self, name: str) -> None:
+        """Raise FeatureDisabled when the plugin is installed but off."""
+        if name not in self.enabled and self.is_known(name):
+            raise FeatureDisabled(name)
+
+    def migration_sets(self) -> list[MigrationSet]:
+        """What the enabled plugins expect to have been done to the store."""
+        sets: list[MigrationSet] = []
+        for one in self.enabled.values():
+            own = [f for holder, f in self.declared.values() if holder is one and f.stored]
+            names = (*(f"field:{field.name}" for field in own), *one.migrations)
+            if names:
+                sets.append(MigrationSet(one.name, names, _reader(one, own)))
+        return sets
+
+    # Calling
+
+    def load(self, plugin: Installed, target: Any) -> Any:
+        """What `module:name` names, imported now. Raises PluginError."""
+        if not isinstance(target, str):
+            return target
+        import importlib
+
+        module, _, attribute = target.partition(":")
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                found = importlib.import_module(module)
+                return getattr(found, attribute) if attribute else found
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            if self.strict:
+                raise
+            raise PluginError(
+                f"plugin '{plugin.name}' ({plugin.source}) cannot load {target}: {describe(error)}",
+                f"tm config disable {plugin.name}",
+            ) from error
+
+    def implementations(
+        self,
+        hook: str,
+        touched: Iterable[str] | None = None,
+        *,
+        only: Iterable[str] | None = None,
+        committed: bool = False,
+    ) -> list[Implementation]:
+        """The enabled plugins' functions for a hook, in calling order; loads what is needed.
+
+        Args:
+            hook: The hook's name.
+            touched: What a change touches; plugins that do not care for it are left out unloaded.
+            only: From these plugins; from all by default.
+            committed: The change is written: also a required plugin cannot stop it any more.
+        """
+        names = None if touched is None else set(touched)
+        wanted: dict[str, Installed] = {}
+        for one in self.enabled.values():
+            where = self.manifest(one.name).hooks.get(hook)
+            if where is None or (only is not None and one.name not in only):
+                continue
+            if names is not None and where.when and names.isdisjoint(where.when):
+                continue
+            wanted[_registration(one, where)] = one
+            self._register(one, where, hook, committed)
+        if not wanted or self._pluggy is None:
+            return []
+        order = list(self.enabled)
+        found: list[tuple[int, int, Implementation]] = []
+        for each in getattr(self._pluggy.hook, hook).get_hookimpls():
+            if each.plugin_name in wanted:
+                plugin = wanted[each.plugin_name]
+                turn = 0 if each.tryfirst else 2 if each.trylast else 1
+                call = Implementation(plugin, each.function, tuple(each.argnames))
+                found.append((turn, order.index(plugin.name), call))
+        return [call for _, _, call in sorted(found, key=lambda item: item[:2])]
+
+    def _register(self, one: Installed, where: Hook, hook: str, committed: bool) -> None:
+        target = where.target
+        name = _registration(one, where)
+        fault = self._fault(name, hook)
+        if fault is not None:
+            self.blame(one, *fault, committed=committed)
+            return
+        if (name, hook) in self._attempted:
+            return
+        self._attempted.add((name, hook))
+        manager = self._manager()
+        try:
+            module = self.load(one, target)
+            if name not in self._registered:
+                self._registered.add(name)
+                manager.register(module, name=name)
+                manager.check_pending()
+        except Exception as error:  # pluggy's own refusals, too: unknown hook, wrong arguments
+            if manager.has_plugin(name):
+                manager.unregister(name=name)
+            self._unusable[name, ""] = (hook, error)
+            self.blame(one, hook, error, committed=committed)
+            return
+        if not any(each.plugin_name == name for each in self._hookimpls(hook)):
+            missing = PluginError(f"{target} has no @hookimpl function '{hook}'")
+            self._unusable[name, hook] = (hook, missing)
+            self.blame(one, hook, missing, committed=committed)
+
+    def _fault(self, name: str, hook: str) -> tuple[str, Exception] | None:
+        return self._unusable.get((name, "")) or self._unusable.get((name, hook))
+
+    def unusable(self, hook: str) -> list[Installed]:
+        """The enabled plugins that declare a hook and whose module could not be used for it."""
+        return [
+            one
+            for one in self.enabled.values()
+            if (where := self.manifest(one.name).hooks.get(hook)) is not None
+            and self._fault(_registration(one, where), hook) is not None
+        ]
+
+    def _hookimpls(self, hook: str) -> list[Any]:
+        return list(getattr(self._manager().hook, hook).get_hookimpls())
+
+    def _manager(self) -> Any:
+        if self._pluggy is None:
+            import pluggy
+
+            from tm_core.hookspecs import Hooks
+
+            self._pluggy = pluggy.PluginManager("tm")
+            self._pluggy.add_hookspecs(Hooks)
+        return self._pluggy
+
+    def invoke(self, implementation: Implementation, **arguments: Any) -> Any:
+        """Call one plugin's function; a generator is run to its end."""
+        chosen = {name: arguments[name] for name in implementation.arguments}
+        with guarded():
+            result = implementation.function(**chosen)
+            return list(result) if isinstance(result, Iterator) else result
+
+    def collect(
+        self,
+        hook: str,
+        context: Callable[[str], Any],
+        *,
+        only: Iterable[str] | None = None,
+        committed: bool = False,
+    ) -> list[tuple[Installed, Any]]:
+        """All items that the plugins give for a collecting hook, with their givers.
+
+        Args:
+            hook: The hook's name.
+            context: Makes the context for a plugin's name.
+            only: From these plugins; from all by default.
+            committed: As for `implementations`.
+        """
+        found: list[tuple[Installed, Any]] = []
+        for implementation in self.implementations(hook, only=only, committed=committed):
+            plugin = implementation.plugin
+            try:
+                items = list(self.invoke(implementation, ctx=context(plugin.name)) or ())
+            except Exception as error:
+                self.blame(plugin, hook, error, committed=committed)
+                continue
+            found.extend((plugin, item) for item in items)
+        return found
+
+
+def in_code(plugins: Iterable[Plugin], installed: Iterable[Installed]) -> list[Installed]:
+    """Plugins that were made in code rather than installed. Raises PluginError."""
+    taken = {one.name: one.source for one in installed}
+    made: list[Installed] = []
+    for plugin in plugins:
+        fault = manifest_fault(plugin, plugin.name)
+        if not fault and plugin.name in taken:
+            fault = f"the name '{plugin.name}' belongs to {taken[plugin.name]}"
+        if fault:
+            raise PluginError(f"plugin '{plugin.name}': {fault}")
+        made.append(Installed(plugin.name, plugin))
+        taken[plugin.name] = made[-1].source
+    return made
+
+
+def _registration(one: Installed, where: Hook) -> str:
+    """The name under which pluggy knows the module (or object) that has a plugin's hooks."""
+    return f"{one.name}/{where.target if isinstance(where.target, str) else id(where.target)}"
+
+
+def _reader(one: Installed, fields: Sequence[Field]) -> Callable[[str], str]:
+    by_name = {f"field:{field.name}": field for field in fields}
+
+    def read(name: str) -> str:
+        field = by_name.get(name)
+        if field is None:
+            import os
+
+            folder = one.manifest.migrations if one.manifest is not None else ""
+            with open(os.path.join(one.folder, folder, name), encoding="utf-8") as file:
+                return file.read()
+        kind = _COLUMN_TYPES.get(field.type, "TEXT")
+        if field.default is not None:
+            # Tasks that are there already, and those added while the plugin is off, have it too.
+            value = str(values.to_column(field, field.default)).replace("'", "''")
+            kind += f" DEFAULT '{value}'"
+        text = f'ALTER TABLE task ADD COLUMN "{field.name}" {kind};\n'
+        if field.indexed:
+            text += (
+                f'CREATE INDEX "task_{field.name}" ON task ("{field.name}", id)'
+                f' WHERE "{field.name}" IS NOT NULL;\n'
+            )
+        return text
+
+    return read

@@ -1,0 +1,253 @@
+"""Finds the installed plugins, and keeps their manifests in an index so that none is imported.
+
+The index is one JSON file per interpreter path. It holds as long as the folders of the path, the
+manifests, the migration folders and the `entry_points.txt` files have the times that it noted.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from tm_core.configuration.cache import read_json, write_json_atomically
+from tm_core.configuration.settings import RESERVED_NAMES
+from tm_core.model import API_VERSION, FIELD_TYPES, Action, Command, Field, Hook, Plugin, Setting
+
+GROUP = "tm.plugins"
+OWN_DISTRIBUTION = "task-orchestrator"
+_FORMAT = 1
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_FIELD_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class Installed(NamedTuple):
+    """A plugin that is there, or the reason why it cannot be used."""
+
+    name: str
+    manifest: Plugin | None
+    module: str = ""
+    distribution: str = ""
+    version: str = ""
+    error: str = ""
+    folder: str = ""
+    migrations: tuple[str, ...] = ()
+    """The names of its migration files, in order."""
+
+    @property
+    def built_in(self) -> bool:
+        """It comes with `tm` itself."""
+        return self.distribution == OWN_DISTRIBUTION
+
+    @property
+    def source(self) -> str:
+        """Distribution and version, for a person."""
+        return f"{self.distribution} {self.version}".strip() or "made in code"
+
+
+def installed_plugins(cache_folder: str | None) -> list[Installed]:
+    """All plugins of this interpreter, built-ins first, then by name; from the index if it holds.
+
+    Args:
+        cache_folder: Where the index is kept; None to look at everything anew.
+    """
+    search_path = sys.path if sys.flags.safe_path else sys.path[1:]
+    key = [_FORMAT, list(API_VERSION), sys.version, *search_path]
+    index_file = ""
+    if cache_folder is not None:
+        name = f"index-{zlib.crc32(repr(key).encode()):08x}.json"
+        index_file = os.path.join(cache_folder, name)
+        indexed = _from_index(read_json(index_file), key)
+        if indexed is not None:
+            return indexed
+    found = _scan()
+    # Why an import fails may lie in any file; it is tried anew until it works.
+    if index_file and not any(one.error and not one.folder for one, _ in found):
+        stamps = {path: _stamp(path) for path in [*search_path, *_files(found)]}
+        write_json_atomically(
+            index_file, {"key": key, "stamps": stamps, "plugins": [one for one, _ in found]}
+        )
+    return [one for one, _ in found]
+
+
+def _from_index(index: Any, key: list[Any]) -> list[Installed] | None:
+    """What an index file says; None when it is of no use, whoever wrote it."""
+    try:
+        if index["key"] == key and _holds(index["stamps"]):
+            return [_decoded(row) for row in index["plugins"]]
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        pass
+    return None
+
+
+def _stamp(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _holds(stamps: Mapping[str, int]) -> bool:
+    return all(_stamp(path) == noted for path, noted in stamps.items())
+
+
+def _files(found: Sequence[tuple[Installed, str]]) -> list[str]:
+    files: list[str] = []
+    for one, entry_points in found:
+        files.append(entry_points)
+        if one.folder:
+            files.append(os.path.join(one.folder, "__init__.py"))
+        if one.folder and one.manifest and one.manifest.migrations:
+            files.append(os.path.join(one.folder, one.manifest.migrations))
+    return [file for file in files if file]
+
+
+def _scan() -> list[tuple[Installed, str]]:
+    import importlib.metadata
+
+    found: list[tuple[Installed, str]] = []
+    for entry in importlib.metadata.entry_points(group=GROUP):
+        distribution = entry.dist
+        file = ""
+        if distribution is not None:
+            located = [f for f in distribution.files or () if f.name == "entry_points.txt"]
+            file = str(located[0].locate()) if located else ""
+        plugin = _load(
+            entry.name,
+            entry.module,
+            entry.attr,
+            distribution.name if distribution is not None else "",
+            distribution.version if distribution is not None else "",
+        )
+        found.append((plugin, file))
+    found.sort(key=lambda pair: (not pair[0].built_in, pair[0].name, pair[0].distribution))
+    return _without_clashes(found)
+
+
+def _without_clashes(found: list[tuple[Installed, str]]) -> list[tuple[Installed, str]]:
+    holders: dict[str, Installed] = {}
+    kept: list[tuple[Installed, str]] = []
+    for plugin, file in found:
+        holder = holders.setdefault(plugin.name, plugin)
+        if holder is not plugin:
+            if (holder.module, holder.distribution) == (plugin.module, plugin.distribution):
+                continue  # the same installation, seen twice on the path
+            error = f"the name '{plugin.name}' belongs to {holder.source}"
+            plugin = plugin._replace(manifest=None, error=error)  # as marked
+        kept.append((plugin, file))
+    return kept
+
+
+def _load(name: str, module: str, attribute: str, distribution: str, version: str) -> Installed:
+    import contextlib
+    import importlib
+
+    blank = Installed(name, None, module, distribution, version)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            package = importlib.import_module(module)
+            manifest = getattr(package, attribute or "plugin")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plugin may raise anything, SystemExit included
+        return blank._replace(error=f"cannot be imported: {describe(error)}")
+    folder = os.path.dirname(getattr(package, "__file__", None) or "")
+    blank = blank._replace(folder=folder)
+    fault = manifest_fault(manifest, name)
+    if not fault and not _is_literal(manifest):
+        fault = "its manifest holds more than literals"
+    if fault:
+        return blank._replace(error=fault)
+    migrations: tuple[str, ...] = ()
+    if manifest.migrations:
+        try:
+            names = sorted(os.listdir(os.path.join(folder, manifest.migrations)))
+        except OSError as error:
+            return blank._replace(error=f"its migrations cannot be read: {error.strerror}")
+        migrations = tuple(name for name in names if name.endswith(".sql"))
+    return blank._replace(manifest=manifest, migrations=migrations)
+
+
+def describe(error: BaseException) -> str:
+    """An error in one line: `ValueError: bad`."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def manifest_fault(manifest: object, name: str) -> str:
+    """What is wrong with a manifest, in one line; empty when nothing is."""
+    from tm_core.hookspecs import HOOKS
+
+    if not isinstance(manifest, Plugin):
+        return f"its entry point gives {type(manifest).__name__}, not a Plugin"
+    if manifest.name != name:
+        return f"its manifest is named '{manifest.name}', its entry point '{name}'"
+    if name in RESERVED_NAMES:
+        return f"the name '{name}' is the kernel's own"
+    if not _NAME.fullmatch(name):
+        return f"'{name}' is not a plugin name: lower-case letters, digits and dashes"
+    wanted = (manifest.api, 0) if isinstance(manifest.api, int) else tuple(manifest.api)
+    if len(wanted) != 2 or wanted[0] != API_VERSION[0] or wanted[1] > API_VERSION[1]:
+        version = ".".join(map(str, wanted))
+        return f"it needs plugin API {version}, this is {API_VERSION[0]}.{API_VERSION[1]}"
+    for hook, where in manifest.hooks.items():
+        if hook not in HOOKS:
+            return f"there is no hook '{hook}'"
+        if not isinstance(where, Hook):
+            return f"hook '{hook}' is not given as Hook(...)"
+    for field in manifest.fields:
+        if not isinstance(field, Field) or field.type not in FIELD_TYPES:
+            return f"field {field!r} is not of a known type"
+        if not _FIELD_NAME.fullmatch(field.name):
+            return f"'{field.name}' is not a field name: lower-case letters, digits, underscores"
+    kinds: tuple[tuple[str, Mapping[str, Any], type], ...] = (
+        ("action", manifest.actions, Action),
+        ("command", manifest.commands, Command),
+        ("setting", manifest.config, Setting),
+    )
+    for kind, table, wanted_type in kinds:
+        for key, value in table.items():
+            if not isinstance(value, wanted_type):
+                return f"{kind} '{key}' is not given as {wanted_type.__name__}(...)"
+    return ""
+
+
+def _is_literal(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) and _is_literal(item) for key, item in value.items())
+    if isinstance(value, (tuple, list)):
+        return all(map(_is_literal, value))
+    return value is None or isinstance(value, (str, int, float, bool))
+
+
+def _decoded(row: list[Any]) -> Installed:
+    plugin = Installed(*row)
+    plugin = plugin._replace(migrations=tuple(plugin.migrations))
+    if plugin.manifest is None:
+        return plugin
+    return plugin._replace(manifest=_manifest(list(plugin.manifest)))
+
+
+def _manifest(row: list[Any]) -> Plugin:
+    raw = Plugin(*row)
+    return raw._replace(
+        api=raw.api if isinstance(raw.api, int) else (raw.api[0], raw.api[1]),
+        fields=tuple(Field(*_tuples(item)) for item in raw.fields),
+        hooks={name: Hook(*_tuples(item)) for name, item in raw.hooks.items()},
+        actions={name: Action(*item) for name, item in raw.actions.items()},
+        commands={name: Command(*item) for name, item in raw.commands.items()},
+        config={name: Setting(*_settings(item)) for name, item in raw.config.items()},
+        requires=tuple(raw.requires),
+    )
+
+
+def _tuples(items: Sequence[Any]) -> list[Any]:
+    return [tuple(item) if isinstance(item, list) else item for item in items]
+
+
+def _settings(items: Sequence[Any]) -> list[Any]:
+    kind, default, text, choices, *rest = items
+    return [kind, default, text, tuple(choices), *rest]

@@ -1,0 +1,1 @@
+"""The embedded engine, its schema, and the tables of tasks and events."""

@@ -1,0 +1,159 @@
+"""Brings a store's schema up to what the kernel and the enabled plugins expect.
+
+A migration set belongs to an owner, the kernel or a plugin, and is a list of named steps. A step
+and the record that it was done are one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from tm_core.context import Database
+from tm_core.errors import DatabaseError, NewerSchema, TmError
+from tm_core.language.when import instant_now
+
+BOOKKEEPING = (
+    """CREATE TABLE IF NOT EXISTS migration (
+        owner TEXT NOT NULL, name TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (owner, name))""",
+    "CREATE TABLE IF NOT EXISTS schema_fingerprint (expected TEXT PRIMARY KEY NOT NULL)",
+)
+
+
+class MigrationSet(NamedTuple):
+    """What one owner expects to have been done to the store."""
+
+    owner: str
+    names: tuple[str, ...]
+    """In order; a store that has more of the kernel's was written by a newer version."""
+    read: Callable[[str], str]
+    """Gives a step's SQL by its name. Called only for what is pending."""
+
+
+def fingerprint(sets: Sequence[MigrationSet]) -> str:
+    """What a store must have seen, as one text: the start-up path compares it and is done."""
+    return ";".join(f"{each.owner}:{','.join(each.names)}" for each in sets)
+
+
+def is_current(database: Database, sets: Sequence[MigrationSet]) -> bool:
+    """Whether the store is known to satisfy these sets: one indexed read."""
+    rows = database.query(
+        "SELECT 1 AS found FROM schema_fingerprint WHERE expected = ?", [fingerprint(sets)]
+    )
+    return bool(rows)
+
+
+def pending(database: Database, sets: Sequence[MigrationSet]) -> list[tuple[MigrationSet, str]]:
+    """The steps still to be done, in order. Raises NewerSchema."""
+    done: dict[str, set[str]] = {}
+    if database.columns("migration"):
+        for row in database.query("SELECT owner, name FROM migration"):
+            done.setdefault(row["owner"], set()).add(row["name"])
+    for each in sets:
+        unknown = sorted(done.get(each.owner, set()) - set(each.names))
+        if each.owner == "kernel" and unknown:
+            raise NewerSchema(
+                f"the store was written by a newer version of tm (it has {unknown[-1]})",
+                "pip install --upgrade task-orchestrator",
+            )
+    return [
+        (each, name) for each in sets for name in each.names if name not in done.get(each.owner, ())
+    ]
+
+
+def apply(
+    database: Database,
+    sets: Sequence[MigrationSet],
+    blame: Callable[[str, TmError], None],
+    backup: bool = True,
+) -> list[str]:
+    """Do what is pending and give its names. A plugin's failing step is undone and blamed."""
+    todo = pending(database, sets)
+    applied: list[str] = []
+    save = bool(todo) and backup and _has_tasks(database)
+    failed: set[str] = set()
+    for each, name in todo:
+        if each.owner in failed:
+            continue
+        try:
+            if _step(database, each, name, save=save):
+                applied.append(f"{each.owner}:{name}")
+                save = False
+        except TmError as error:
+            if each.owner == "kernel":
+                raise
+            failed.add(each.owner)
+            blame(each.owner, error)
+    kept = [each for each in sets if each.owner not in failed]
+    try:
+        _note(database, fingerprint(kept), new=bool(applied))
+    except DatabaseError:
+        if applied:
+            raise
+        # It would only have saved the next look: what cannot be written can still be read.
+    return applied
+
+
+def _note(database: Database, expected: str, *, new: bool) -> None:
+    with database.transaction():
+        for statement in BOOKKEEPING:
+            database.execute(statement)
+        if new:
+            # Others look again, so that an older version cannot miss what is new.
+            database.execute("DELETE FROM schema_fingerprint")
+        database.execute(
+            "INSERT INTO schema_fingerprint (expected) VALUES (?) ON CONFLICT DO NOTHING",
+            [expected],
+        )
+
+
+def _has_tasks(database: Database) -> bool:
+    return bool(database.columns("task") and database.query("SELECT 1 AS found FROM task LIMIT 1"))
+
+
+def _step(database: Database, each: MigrationSet, name: str, *, save: bool) -> bool:
+    """Do one step. The store is copied when the step has worked and before it counts.
+
+    So a plugin's step that fails at every start does not leave a copy each time.
+    """
+    with database.transaction():
+        for statement in BOOKKEEPING:
+            database.execute(statement)
+        known = database.query(
+            "SELECT 1 AS found FROM migration WHERE owner = ? AND name = ?", [each.owner, name]
+        )
+        if known:  # another process was first
+            return False
+        for statement in statements(database.dialect.schema(each.read(name))):
+            try:
+                database.execute(statement)
+            except DatabaseError as error:
+                raise DatabaseError(
+                    f"migration {name} of '{each.owner}' failed: {error.message}",
+                    "the store is as it was; mend or remove the plugin",
+                ) from error
+        database.execute(
+            "INSERT INTO migration (owner, name, at) VALUES (?, ?, ?)",
+            [each.owner, name, instant_now()],
+        )
+        if save:
+            database.backup("before-migration")
+    return True
+
+
+def statements(text: str) -> list[str]:
+    """A script's statements; a trigger's inner semicolons do not end it."""
+    import sqlite3
+
+    found: list[str] = []
+    current = ""
+    for line in text.splitlines(keepends=True):
+        if not current.strip() and line.lstrip().startswith("--"):
+            continue
+        current += line
+        if line.rstrip().endswith(";") and sqlite3.complete_statement(current):
+            found.append(current.strip())
+            current = ""
+    if current.strip():
+        found.append(current.strip())
+    return found

@@ -1,0 +1,376 @@
+"""The embedded engine: SQLite connections, transactions that queue, and SQLite's SQL."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sqlite3
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from tm_core.context import Database, Row, SQLDialect
+from tm_core.errors import BadStatement, DatabaseBusy, DatabaseError, NoStore
+
+
+class SQLiteDialect:
+    """SQL text where engines differ."""
+
+    def contains(self, haystack: str, needle: str) -> str:
+        return f"(instr({haystack}, {needle}) > 0)"
+
+    def list_contains(self, column: str, item: str) -> str:
+        return f"EXISTS (SELECT 1 FROM json_each({column}) AS item WHERE item.value = {item})"
+
+    def lower(self, text: str) -> str:
+        return f"unicode_lower({text})"
+
+    def upper(self, text: str) -> str:
+        return f"unicode_upper({text})"
+
+    def list_items(self, column: str) -> str:
+        return f"json_each({column})"
+
+    def hours_between(self, start: str, end: str) -> str:
+        return f"((julianday({end}) - julianday({start})) * 24.0)"
+
+    def spread(self, value: str) -> str:
+        return f"spread({value})"
+
+    def json_part(self, column: str, *path: str) -> str:
+        steps = "".join(f'."{step}"' for step in path)
+        return f"json_extract({column}, '${steps}')"
+
+    def schema(self, text: str) -> str:
+        return text.replace("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT")
+
+
+class SQLiteBackend:
+    """Opens files; the scheme is `sqlite:`, or none."""
+
+    def open(self, url: str, *, create: bool, settings: Mapping[str, Any]) -> Database:
+        """Connect to the file; raises NoStore where there is none and `create` is not set."""
+        path = url.removeprefix("sqlite://")
+        if not create and not os.path.exists(path):
+            raise NoStore(f"there is no task store at {path}", "tm init")
+        return SQLite(
+            path,
+            busy_timeout=settings["store.busy_timeout"],
+            durable=settings["store.synchronous"] == "full",
+            create=create,
+        )
+
+
+class SQLite:
+    """One connection. Not to be shared between threads; open one for each."""
+
+    self_migrating = True
+    dialect: SQLDialect = SQLiteDialect()
+
+    def __init__(self, path: str, *, busy_timeout: float, durable: bool, create: bool) -> None:
+        self.url = path
+        self._lock = FileLock(path + "-lock", busy_timeout)
+        self._busy_timeout = busy_timeout
+        self._depth = 0
+        self._savepoints = 0
+        try:
+            self._connection = self._connect(path, create)
+        except sqlite3.Error as error:
+            raise self._explain(error) from error
+        try:
+            self._run(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._run("PRAGMA foreign_keys = ON")
+            if create:
+                self._run("PRAGMA journal_mode = WAL")
+        except DatabaseError:
+            self._connection.close()
+            raise
+
+    def _connect(self, path: str, create: bool) -> sqlite3.Connection:
+        mode = "rwc" if create else "rw"
+        folder = os.path.dirname(os.path.abspath(path))
+        usable = os.access(folder, os.W_OK) or os.path.exists(path + "-shm")
+        if not create and not (usable and os.access(path, os.W_OK)):
+            mode = "ro"
+            # A reader would make a log and a shared-memory file beside the store, which its owner
+            # could not write. While there is no log, all is in the file, to be taken as it is.
+            if not _size(path + "-wal"):
+                mode = "ro&immutable=1"
+        location = os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+        connection = sqlite3.connect(
+            f"file:{location}?mode={mode}", uri=True, isolation_level=None, timeout=0
+        )
+        # The file lock makes writers queue; this covers programs that do not use it.
+        connection.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout * 1000)}")
+        connection.row_factory = _row
+        # SQLite's own know ASCII only.
+        connection.create_function("unicode_lower", 1, _lower, deterministic=True)
+        connection.create_function("unicode_upper", 1, _upper, deterministic=True)
+        connection.create_aggregate("spread", 1, _Spread)
+        return connection
+
+    def _run(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(sql, parameters)
+        except sqlite3.Error as error:
+            raise self._explain(error) from error
+
+    def _explain(self, error: sqlite3.Error) -> DatabaseError:
+        text = str(error)
+        if "not a database" in text or "malformed" in text:
+            return DatabaseError(
+                f"{self.url} is not a usable task store: {text}",
+                "restore a backup, or move the file away and run tm init",
+            )
+        if "locked" in text or "busy" in text:
+            return DatabaseBusy(
+                f"the store is busy: another process has held it for {self._busy_timeout:g} s",
+                "try again, or raise store.busy_timeout",
+            )
+        if "readonly" in text:
+            return DatabaseError(
+                f"the store {self.url} is read-only", "check the permissions of file and folder"
+            )
+        if "full" in text:
+            return DatabaseError("the disk is full; nothing was written", "free some space")
+        if "disk I/O" in text:
+            return DatabaseError(
+                "the disk is full or failing; nothing was written", "look at its space and health"
+            )
+        if "unable to open" in text:
+            return DatabaseError(
+                f"the store {self.url} cannot be opened", "check the path and its permissions"
+            )
+        return BadStatement(f"the store refused: {text}", "tm doctor")
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        try:
+            return self._run(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise self._explain(error) from error
+
+    def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
+        cursor = self._run(sql, parameters)
+        try:
+            yield from cursor
+        except sqlite3.Error as error:
+            raise self._explain(error) from error
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        return self._run(sql, parameters).rowcount
+
+    def execute_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
+        try:
+            self._connection.executemany(sql, parameters)
+        except sqlite3.Error as error:
+            raise self._explain(error) from error
+
+    def insert_returning(self, sql: str, parameters: Sequence[Any], column: str) -> Any:
+        return self._run(sql, parameters).lastrowid
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        if self._depth:
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+            return
+        with self._lock:
+            self._run("BEGIN IMMEDIATE")
+            self._depth = 1
+            try:
+                yield
+                self._run("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+            finally:
+                self._depth = 0
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        self._savepoints += 1
+        name = f"s{self._savepoints}"
+        self._run(f"SAVEPOINT {name}")
+        try:
+            yield
+        except BaseException:
+            if self._connection.in_transaction:
+                self._run(f"ROLLBACK TO {name}")
+                self._run(f"RELEASE {name}")
+            raise
+        self._run(f"RELEASE {name}")
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        if self._depth or self._connection.in_transaction:
+            yield
+            return
+        self._run("BEGIN")
+        try:
+            yield
+        finally:
+            self._run("COMMIT")
+
+    def is_blank(self) -> bool:
+        return not self.query("SELECT 1 AS found FROM sqlite_master LIMIT 1")
+
+    def columns(self, table: str) -> set[str]:
+        return {row["name"] for row in self.query("SELECT name FROM pragma_table_info(?)", [table])}
+
+    def check(self) -> list[str]:
+        found = [str(row["quick_check"]) for row in self.query("PRAGMA quick_check(10)")]
+        orphans = self.query("PRAGMA foreign_key_check")
+        found += [f"a row of {row['table']} belongs to no {row['parent']}" for row in orphans[:10]]
+        return [line for line in found if line != "ok"]
+
+    def backup(self, reason: str) -> str:
+        """Copy the file by SQLite's own backup, which is safe while others write."""
+        import time
+
+        folder = os.path.join(os.path.dirname(os.path.abspath(self.url)), "backups")
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        path = os.path.join(folder, f"{stamp}-{reason}-{os.getpid()}.db")
+        try:
+            # A connection of its own: within a transaction SQLite would wait for itself.
+            source = self._connect(self.url, create=False)
+            target = sqlite3.connect(path)
+            with target:
+                source.backup(target)
+            target.close()
+            source.close()
+        except sqlite3.Error as error:
+            raise self._explain(error) from error
+        return path
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class FileLock:
+    """Writers' queue: the operating system wakes waiters in turn, where SQLite's back-off does not.
+
+    The lock goes with the process, so a killed writer never leaves it behind.
+    """
+
+    def __init__(self, path: str, timeout: float) -> None:
+        self._path = path
+        self._timeout = timeout
+        self._file: int | None = None
+
+    def __enter__(self) -> None:
+        try:
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            store = self._path.removesuffix("-lock")
+            raise DatabaseError(
+                f"the store {store} is read-only: {error.strerror}",
+                "check the permissions of file and folder",
+            ) from error
+        if not _lock(file, wait=False):
+            self._wait(file)
+        self._file = file
+
+    def _wait(self, file: int) -> None:
+        state = {"abandoned": False}
+        guard = threading.Lock()
+        got = threading.Event()
+
+        def take() -> None:
+            _lock(file, wait=True)
+            with guard:
+                if state["abandoned"]:
+                    os.close(file)
+                else:
+                    got.set()
+
+        threading.Thread(target=take, daemon=True).start()
+        got.wait(self._timeout)
+        with guard:
+            if not got.is_set():
+                state["abandoned"] = True
+                raise DatabaseBusy(
+                    f"the store is busy: other processes have held it for {self._timeout:g} s",
+                    "try again, or raise store.busy_timeout",
+                )
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+if sys.platform == "win32":
+    import msvcrt
+    import time as _time
+
+    def _lock(file: int, *, wait: bool) -> bool:
+        """Take the lock; Windows has no call that waits without end."""
+        while True:
+            try:
+                msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+                return True
+            except OSError:
+                if not wait:
+                    return False
+                _time.sleep(0.005)
+
+else:
+    import fcntl
+
+    def _lock(file: int, *, wait: bool) -> bool:
+        """Take the lock; waiting ones are woken in turn."""
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0
+
+
+class _Spread:
+    """The aggregate `spread`. Sorting here takes half the time of SQLite's window functions."""
+
+    def __init__(self) -> None:
+        self._values: list[float | None] = []
+        # No method of ours in between: it runs once for each row.
+        self.step = self._values.append
+
+    def finalize(self) -> Any:
+        values = sorted(value for value in self._values if value is not None)
+        last = len(values)
+        points = [values[max((last * p + 99) // 100, 1) - 1] for p in range(101)] if last else []
+        return json.dumps([last, math.fsum(values), points])
+
+
+def _row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> Row:
+    return dict(zip([column[0] for column in cursor.description], values, strict=True))
+
+
+def _lower(text: Any) -> Any:
+    return text.lower() if isinstance(text, str) else text
+
+
+def _upper(text: Any) -> Any:
+    return text.upper() if isinstance(text, str) else text
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def encode(value: Any) -> str:
+    """JSON as it is stored: compact, with letters as they are."""
+    return _encode(value)

@@ -1,0 +1,221 @@
+"""Tasks and the event log, in SQL. No other module writes SQL about them."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tm_core.context import Database, Row
+from tm_core.errors import Conflict, NotFound
+from tm_core.language import values
+from tm_core.model import Event, Field, Task
+
+from .sqlite import encode
+
+if TYPE_CHECKING:
+    from tm_core.language.expressions import Column
+
+_BATCH = 500
+
+
+def new_task_id() -> str:
+    """8 hex digits; the primary key catches the rare pair."""
+    return os.urandom(4).hex()
+
+
+def new_event_id() -> str:
+    """Unique everywhere, and in order of time, so that its index grows at one end."""
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(5).hex()}"
+
+
+class Store:
+    """The tables `task` and `event` of one database, with the columns of the enabled fields."""
+
+    def __init__(self, database: Database, fields: Sequence[Field]) -> None:
+        self.database = database
+        self.declare(fields)
+
+    def declare(self, fields: Sequence[Field]) -> None:
+        """Take these fields as the columns."""
+        self.fields = {field.name: field for field in fields}
+        self._encoded = [
+            (field.name, field) for field in fields if field.type in values.ENCODED_TYPES
+        ]
+        self._columns = ", ".join(f"task.{_quoted(name)}" for name in self.fields)
+
+    @property
+    def columns(self) -> dict[str, Column]:
+        """The names that filters may use."""
+        from tm_core.language.expressions import Column
+
+        return {name: Column(f"task.{_quoted(name)}", field) for name, field in self.fields.items()}
+
+    def _task(self, row: Row) -> Task:
+        for name, field in self._encoded:
+            row[name] = values.from_column(field, row[name])
+        return Task(row)
+
+    def get(self, task_id: str) -> Task | None:
+        """The task with exactly this id."""
+        rows = self.database.query(f"SELECT {self._columns} FROM task WHERE id = ?", [task_id])
+        return self._task(rows[0]) if rows else None
+
+    def many(self, ids: Sequence[str]) -> Iterator[Task]:
+        """The tasks with exactly these ids, in any order."""
+        for start in range(0, len(ids), _BATCH):
+            batch = ids[start : start + _BATCH]
+            yield from self.select(f"id IN ({', '.join('?' * len(batch))})", batch, "id")
+
+    def resolve(self, prefix: str) -> str:
+        """The only id that is or begins with `prefix`. Raises NotFound, naming the candidates."""
+        rows = self.database.query(
+            "SELECT id, title FROM task WHERE id >= ? AND id < ? ORDER BY id LIMIT 6",
+            [prefix, prefix + "\U0010ffff"],
+        )
+        if rows and prefix and (rows[0]["id"] == prefix or len(rows) == 1):
+            return str(rows[0]["id"])
+        shown = values.visible(prefix[:70])
+        if not rows or not prefix:
+            raise NotFound(f"no task has the id '{shown}'", "tm list shows the ids")
+        candidates = [row["id"] for row in rows]
+        some = ", ".join(candidates[:5]) + (", ..." if len(candidates) > 5 else "")
+        raise NotFound(
+            f"the id '{shown}' begins more than one: {some}",
+            "give more of it",
+            candidates=candidates[:5],
+        )
+
+    def select(
+        self, where: str, parameters: Sequence[Any], order: str, limit: int = 0, offset: int = 0
+    ) -> Iterator[Task]:
+        """Tasks one at a time; `where` and `order` are SQL, made by `expressions`."""
+        sql = f"SELECT {self._columns} FROM task WHERE {where} ORDER BY {order}"
+        if limit:
+            sql += f" LIMIT {int(limit)} OFFSET {int(offset)}"
+        for row in self.database.stream(sql, parameters):
+            yield self._task(row)
+
+    def count(self, where: str, parameters: Sequence[Any]) -> int:
+        """How many tasks match."""
+        rows = self.database.query(f"SELECT count(*) AS n FROM task WHERE {where}", parameters)
+        return int(rows[0]["n"])
+
+    def insert(self, task: Task) -> None:
+        """Write a new task. Raises Conflict when the id is taken."""
+        given = [name for name in self.fields if task.get(name) is not None]
+        sql = (
+            f"INSERT INTO task ({', '.join(map(_quoted, given))})"
+            f" VALUES ({', '.join('?' * len(given))}) ON CONFLICT (id) DO NOTHING"
+        )
+        row = [values.to_column(self.fields[name], task[name]) for name in given]
+        if self.database.execute(sql, row) != 1:
+            raise Conflict(f"the id '{task.id}' is taken", "give another, or update that task")
+
+    def update(self, before: Task, after: Task, names: Iterable[str]) -> None:
+        """Write the named fields if the row still has `before`'s version. Raises Conflict."""
+        written = [name for name in names if name in self.fields]
+        sql = f"UPDATE task SET {', '.join(f'{_quoted(name)} = ?' for name in written)}"
+        row = [values.to_column(self.fields[name], after[name]) for name in written]
+        touched = self.database.execute(
+            sql + " WHERE id = ? AND version = ?", [*row, before.id, before.version]
+        )
+        if touched != 1:
+            raise Conflict(f"task {before.id} was changed meanwhile", "look at it and try again")
+
+    def purge(self, task_id: str) -> None:
+        """Take the row away for good; plugins' rows go with it. The log stays."""
+        self.database.execute("DELETE FROM task WHERE id = ?", [task_id])
+
+    def append(self, event: Mapping[str, Any]) -> int:
+        """Add one event to the log and give its sequence number."""
+        names = ("id", "transaction_id", "at", "actor", "session", "type", "task_id")
+        row = [event[name] for name in names] + [encode(event["data"])]
+        sql = (
+            "INSERT INTO event (id, transaction_id, at, actor, session, type, task_id, data)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        )
+        return int(self.database.insert_returning(sql, row, "seq"))
+
+    def events(
+        self,
+        where: str = "1 = 1",
+        parameters: Sequence[Any] = (),
+        *,
+        limit: int = 0,
+        newest_first: bool = False,
+    ) -> Iterator[Event]:
+        """Events that match, one at a time; `where` is SQL over the columns of `event`."""
+        order = "DESC" if newest_first else "ASC"
+        sql = f"SELECT * FROM event WHERE {where} ORDER BY seq {order}"
+        if limit:
+            sql += f" LIMIT {int(limit)}"
+        for row in self.database.stream(sql, parameters):
+            yield Event(**{**row, "data": json.loads(row["data"])})  # type: ignore[typeddict-item]
+
+    def last_seq(self) -> int:
+        """The sequence number of the newest event, 0 for an empty log."""
+        rows = self.database.query("SELECT seq FROM event ORDER BY seq DESC LIMIT 1")
+        return int(rows[0]["seq"]) if rows else 0
+
+    def read_rows(self, table: str, key: Mapping[str, Any]) -> list[Row]:
+        """Rows of a plugin's table with these key values."""
+        condition = " AND ".join(f"{_quoted(name)} = ?" for name in key)
+        return self.database.query(
+            f"SELECT * FROM {_quoted(table)} WHERE {condition}", list(key.values())
+        )
+
+    def write_row(
+        self, table: str, key: Mapping[str, Any], row: Mapping[str, Any] | None, *, exists: bool
+    ) -> None:
+        """Insert, update or delete (None) the row of a plugin's table with this key."""
+        condition = " AND ".join(f"{_quoted(name)} = ?" for name in key)
+        if row is None:
+            sql = f"DELETE FROM {_quoted(table)} WHERE {condition}"
+            self.database.execute(sql, list(key.values()))
+        elif exists:
+            if row:
+                assignments = ", ".join(f"{_quoted(name)} = ?" for name in row)
+                self.database.execute(
+                    f"UPDATE {_quoted(table)} SET {assignments} WHERE {condition}",
+                    [*row.values(), *key.values()],
+                )
+        else:
+            whole = {**key, **row}
+            self.database.execute(
+                f"INSERT INTO {_quoted(table)} ({', '.join(map(_quoted, whole))})"
+                f" VALUES ({', '.join('?' * len(whole))})",
+                list(whole.values()),
+            )
+
+    def rows_for(self, task_ids: Sequence[str], sql: str, order: str = "") -> list[Row]:
+        """Rows of a SELECT over one table with a `task_id`, for many tasks in few queries."""
+        found: list[Row] = []
+        for start in range(0, len(task_ids), _BATCH):
+            batch = task_ids[start : start + _BATCH]
+            condition = f" WHERE task_id IN ({', '.join('?' * len(batch))})"
+            found += self.database.query(
+                sql + condition + (f" ORDER BY {order}" if order else ""), batch
+            )
+        return found
+
+    def find_request(self, key: str) -> Row | None:
+        """What an idempotency key has done: its action and transaction."""
+        rows = self.database.query("SELECT * FROM request WHERE key = ?", [key])
+        return rows[0] if rows else None
+
+    def keep_request(self, key: str, action: str, transaction_id: str, at: str) -> None:
+        """Remember that an idempotency key has been used."""
+        self.database.execute(
+            "INSERT INTO request (key, action, transaction_id, at) VALUES (?, ?, ?, ?)",
+            [key, action, transaction_id, at],
+        )
+
+
+def _quoted(name: str) -> str:
+    """A column or table name, which never comes from a user but from a manifest or a plugin."""
+    if not name.replace("_", "").isalnum():
+        raise ValueError(f"not a name for a column or table: {name!r}")
+    return f'"{name}"'
