@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from keyword import iskeyword
 from typing import Any
 
@@ -25,6 +26,7 @@ from .errors import (
     is_refusal,
 )
 from .language import values
+from .language.when import instant_now
 from .model import Action, Change, Event, Field, Finding, Plugin, Task
 from .plugin_host.actions import Signature, signature_of
 from .plugin_host.host import Host
@@ -62,6 +64,7 @@ class TaskManager:
         create: bool = False,
         show_progress: Callable[[int, int], None] | None = None,
         for_program: bool = False,
+        clock: Callable[[], str] = instant_now,
     ) -> None:
         """Open the workspace's store. See `open` for the usual way."""
         self.workspace = workspace
@@ -71,7 +74,7 @@ class TaskManager:
         """Names of the migrations that opening the store applied."""
         self.store = Store(self.database, self.host.fields())
         session = os.urandom(4).hex()
-        self._outbox = Outbox(self.store, self.host, self._context, session)
+        self._outbox = Outbox(self.store, self.host, self._context, session, clock)
         self._changes = Changes(
             self.store,
             self.host,
@@ -80,6 +83,7 @@ class TaskManager:
             context=self._context,
             before_commit=self._note,
             after_commit=self._deliver,
+            clock=clock,
         )
         self._session = Session(
             workspace, self.store, self._changes, self, show_progress or _no_progress, for_program
@@ -98,6 +102,7 @@ class TaskManager:
         settings: Sequence[str] = (),
         environ: Mapping[str, str] | None = None,
         report: Callable[[str], None] | None = None,
+        clock: Callable[[], str] = instant_now,
     ) -> TaskManager:
         """Open a store.
 
@@ -110,6 +115,7 @@ class TaskManager:
             settings: `key=value`, above every other layer of the configuration.
             environ: The environment; the process's own by default.
             report: Takes one line about something that is not as it should be; stderr by default.
+            clock: Gives the present instant, UTC, canonical; the machine's by default.
 
         Raises:
             NoStore: There is no store, and `create` is not set.
@@ -129,7 +135,7 @@ class TaskManager:
             environ=environ,
             report=report or (lambda line: print(f"tm: {line}", file=sys.stderr)),
         )
-        return cls(workspace, actor=actor, create=create)
+        return cls(workspace, actor=actor, create=create, clock=clock)
 
     def __enter__(self) -> TaskManager:
         return self
@@ -170,6 +176,11 @@ class TaskManager:
     def actor(self) -> str:
         """Who acts."""
         return self._changes.actor
+
+    @property
+    def _moment(self) -> datetime:
+        """What relative instants count from."""
+        return datetime.fromisoformat(self._changes.now)
 
     @property
     def changes(self) -> Changes:
@@ -665,7 +676,7 @@ class TaskManager:
                 if value is None:
                     continue
                 raise self._unknown(verb, name)
-            checked = values.check(field, value)
+            checked = values.check(field, value, now=self._moment)
             if field.type == "task" and checked is not None:
                 checked = self.store.resolve(checked)
             if field.stored:
@@ -732,7 +743,7 @@ class TaskManager:
             PluginError: The action failed in a way that its plugin did not foresee.
         """
         fields = self.host.fields_on(command)
-        positional, named = signature.bind(given, self.store.resolve, fields)
+        positional, named = signature.bind(given, self.store.resolve, fields, self._moment)
         try:
             return function(self._context(plugin.name), *positional, **named)
         except (TmError, AlreadyDone, BrokenPipeError):

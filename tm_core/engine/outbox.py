@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from tm_core.context import Context, Row
@@ -30,12 +31,18 @@ class Outbox:
     """Delivers what the log holds to the enabled plugins' handlers."""
 
     def __init__(
-        self, store: Store, host: Host, context: Callable[[str], Context], session: str
+        self,
+        store: Store,
+        host: Host,
+        context: Callable[[str], Context],
+        session: str,
+        clock: Callable[[], str] = instant_now,
     ) -> None:
         self._store = store
         self._host = host
         self._context = context
         self._session = session
+        self._clock = clock
 
     def note(self, first: int) -> None:
         """Note whose handlers the events from `first` on wait for, in their transaction."""
@@ -121,13 +128,13 @@ class Outbox:
         A handler that was never served begins after event `since`.
         """
         database = self._store.database
-        now = instant_now()
+        now = self._clock()
         with database.transaction():
             rows = database.query("SELECT * FROM delivery WHERE consumer = ?", [consumer])
             if not rows:
                 database.execute(
                     "INSERT INTO delivery (consumer, seq, claimed_until) VALUES (?, ?, ?)",
-                    [consumer, since, parse_instant(_CLAIM)],
+                    [consumer, since, self._after(_CLAIM)],
                 )
                 return {"seq": since, "failures": 0}
             row = rows[0]
@@ -135,7 +142,7 @@ class Outbox:
                 return None
             database.execute(
                 "UPDATE delivery SET claimed_until = ? WHERE consumer = ?",
-                [parse_instant(_CLAIM), consumer],
+                [self._after(_CLAIM), consumer],
             )
             return row
 
@@ -175,5 +182,8 @@ class Outbox:
             self._store.database.execute(
                 "UPDATE delivery SET seq = ?, failures = failures + 1, retry_at = ?, error = ?,"
                 " claimed_until = NULL WHERE consumer = ?",
-                [seq, parse_instant(pause), describe(error), consumer],
+                [seq, self._after(pause), describe(error), consumer],
             )
+
+    def _after(self, distance: str) -> str:
+        return parse_instant(distance, now=datetime.fromisoformat(self._clock()))
