@@ -26,7 +26,7 @@ import pytest
 
 from tm_core.configuration.cache import default_cache_folder
 from tm_core.errors import TmError
-from tm_core.hookspecs import HOOKS, Hooks, hookimpl
+from tm_core.hookspecs import Hooks, hookimpl
 from tm_core.manager import TaskManager
 from tm_core.model import Field, Plugin, Task
 from tm_core.plugin_host.actions import signature_of

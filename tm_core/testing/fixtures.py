@@ -76,7 +76,7 @@ def tm_cli(tm_environ: Path) -> Cli:
 
 @pytest.fixture
 def tm_clock() -> Clock:
-    """A clock that stands still: pass it to `tm_open(clock=...)`, or to `Cli(folder, clock=...)`."""
+    """A clock that stands still, for `tm_open(clock=...)` or `Cli(folder, clock=...)`."""
     return Clock()
 
 
