@@ -18,6 +18,7 @@ from .context import (
     Validator,
 )
 from .engine.figures import Insight, Spread
+from .engine.privacy import readable
 from .errors import (
     Conflict,
     DatabaseError,
@@ -110,6 +111,7 @@ __all__ = [
     "parse_duration",
     "parse_instant",
     "read_json",
+    "readable",
     "visible",
     "write_atomically",
     "write_json_atomically",
