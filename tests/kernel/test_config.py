@@ -580,7 +580,7 @@ def test_a_project_cannot_make_a_personal_setting(tmp_path: Path) -> None:
     store = tmp_path / ".task-orchestrator"
     store.mkdir()
     project = store / "config.yaml"
-    project.write_text("sending: {urls: [\"http://theirs\"]}\n", encoding="utf-8")
+    project.write_text('sending: {urls: ["http://theirs"]}\n', encoding="utf-8")
     environ = {"XDG_CONFIG_HOME": str(tmp_path / "home"), "HOME": str(tmp_path / "home")}
     config = Config.load(str(store), environ).with_plugins([SENDING])
     assert config.get("sending.urls") == []
@@ -590,7 +590,7 @@ def test_a_project_cannot_make_a_personal_setting(tmp_path: Path) -> None:
 
     mine = Path(user_config_path(environ))
     mine.parent.mkdir(parents=True)
-    mine.write_text("sending: {urls: [\"http://mine\"]}\n", encoding="utf-8")
+    mine.write_text('sending: {urls: ["http://mine"]}\n', encoding="utf-8")
     config = Config.load(str(store), environ).with_plugins([SENDING])
     assert config.get("sending.urls") == ["http://mine"]
     environ["TM_SENDING_URLS"] = "http://a,http://b"

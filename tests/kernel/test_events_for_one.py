@@ -1,4 +1,4 @@
-"""Events that are private to an actor, rows beside the history, and handlers that take their time."""
+"""Events that are private to an actor, rows beside the history, and slow handlers."""
 
 from __future__ import annotations
 
