@@ -17,6 +17,7 @@ from .engine.plugin_context import PluginContext, Session
 from .engine.privacy import readable
 from .errors import (
     Conflict,
+    DatabaseError,
     FeatureDisabled,
     InvalidValue,
     NotFound,
@@ -648,8 +649,12 @@ class TaskManager:
             self._outbox.note(self._changes.first_seq)
 
     def _deliver(self) -> None:
-        if self._observed():
+        if not self._observed():
+            return
+        try:
             self._outbox.deliver()
+        except DatabaseError as error:  # the write itself is done
+            self.workspace.report(f"handlers were not called now, but will be: {error.message}")
 
     def deliver(self) -> None:
         """Hand out events that wait for their handlers, for instance after a failure."""

@@ -52,7 +52,11 @@ plugin = Plugin(
     },
     config={
         "idle_after_minutes": Setting(
-            "float", 60.0, "Minutes without a word after which an agent is idle", minimum=0
+            "float",
+            60.0,
+            "Minutes without a word after which an agent is idle",
+            minimum=0,
+            maximum=525600,
         ),
     },
     migrations="migrations",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from tm_core.api import OPEN, Context, NotFound, Param, Row, ValidationError, parse_instant
@@ -166,7 +167,8 @@ def _with_activity(ctx: Context, agents: Sequence[Row]) -> list[dict[str, Any]]:
         " AND assignee IS NOT NULL ORDER BY created_at, id"
     ):
         tasks.setdefault(row.pop("assignee"), []).append(row)
-    since = parse_instant(f"-{ctx.settings['idle_after_minutes']:g}m")
+    silence = timedelta(minutes=ctx.settings["idle_after_minutes"])
+    since = parse_instant("now", now=datetime.now(UTC) - silence)
     found: list[dict[str, Any]] = []
     for agent in agents:
         at = last.get(agent["id"])

@@ -123,3 +123,27 @@ def test_a_slow_handler_leaves_the_rest_to_the_next_command(
     monkeypatch.undo()
     tm.deliver()
     assert [event["seq"] for event in listener.got] == [1, 2, 3, 4]
+
+
+def test_a_handler_that_fails_never_fails_the_command(
+    tm_open: Callable[..., TaskManager],
+) -> None:
+    class Broken(Listener):
+        def handle(self, event: Event) -> None:
+            super().handle(event)
+            raise RuntimeError("no")
+
+    listener = Broken()
+    said: list[str] = []
+    tm = tm_open(plugins=[plugin(listener)], report=said.append)
+    for number in range(3):  # the later ones fall into the pause
+        tm.add(f"task {number}")
+    assert len(listener.got) == 1
+    assert "RuntimeError: no" in said[0]
+    for failures in range(1, 8):
+        (row,) = tm.database.query("SELECT * FROM delivery")
+        assert row["failures"] == failures
+        assert row["retry_at"] > tm.changes.now
+        tm.database.execute("UPDATE delivery SET retry_at = '2000-01-01T00:00:00.000000Z'")
+        tm.deliver()
+    assert {event["seq"] for event in listener.got} == {1}
