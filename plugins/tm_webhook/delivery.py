@@ -79,7 +79,7 @@ def send(url: str, event: Event, *, secret_env: str, timeout: float) -> None:
     )
     thread.start()
     thread.join(timeout)
-    refused = answers[0] if answers else f"did not answer within {timeout:g} s"
+    refused = answers[0] if answers else _late(timeout)
     if refused:
         raise TmError(f"{place(url)} {refused}")
 
@@ -105,6 +105,14 @@ def _post(url: str, body: bytes, headers: dict[str, str], timeout: float) -> str
             return f"answered {error.code}: redirects are not followed"
         return f"answered {error.code}"
     except urllib.error.URLError as error:
+        if isinstance(error.reason, TimeoutError):
+            return _late(timeout)
         return f"cannot be reached: {visible(str(error.reason))}"
+    except TimeoutError:
+        return _late(timeout)
     except (OSError, http.client.HTTPException, ValueError) as error:
         return f"failed: {type(error).__name__}: {visible(str(error))[:200]}"
+
+
+def _late(timeout: float) -> str:
+    return f"did not answer within {timeout:g} s"

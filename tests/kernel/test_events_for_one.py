@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import pytest
 
 from tm_core import TaskManager
-from tm_core.engine import outbox
 from tm_core.api import Action, Context, Event, Hook, Param, Plugin, hookimpl, readable
+from tm_core.engine import outbox
 
 SECRET = "they-must-not-read-this"
 

@@ -240,7 +240,7 @@ def set_key(key: str, value: str, user: bool) -> None:
     """One value, checked before it is written."""
     run = _run()
     setting = _setting(run, key)
-    if setting.personal and not user:
+    if setting is not None and setting.personal and not user:
         raise UsageError(
             f"'{key}' is a personal setting, a project cannot make it",
             f"tm config set --user {key} VALUE",
