@@ -223,7 +223,7 @@ class TaskManager:
 
     def transaction(self) -> AbstractContextManager[None]:
         """Write everything inside together, or nothing."""
-        return self._changes.transaction()
+        return self.host.calls.entering(self._changes.transaction())
 
     # The kernel's own verbs
 
@@ -754,11 +754,16 @@ class TaskManager:
         """
         fields = self.host.fields_on(command)
         positional, named = signature.bind(given, self.store.resolve, fields, self._moment)
+        calls = self.host.calls
+        mark = calls.mark
         try:
-            return function(self._context(plugin.name), *positional, **named)
+            result = function(self._context(plugin.name), *positional, **named)
+            if calls.leave_opened(mark):
+                raise RuntimeError("it left a transaction open")
+            return result
         except (TmError, AlreadyDone, BrokenPipeError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if self.host.strict or plugin.name not in self.host.enabled:
                 raise
             raise PluginError(

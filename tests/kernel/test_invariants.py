@@ -94,7 +94,8 @@ LAYERS = """
     api
     configuration.settings
     configuration.features
-    plugin_host.registry  configuration.config
+    plugin_host.registry  plugin_host.troubles  configuration.config
+    plugin_host.calls
     configuration.editing  storage.sqlite  storage.migrate
     storage.store  plugin_host.host
     workspace

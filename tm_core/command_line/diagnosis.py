@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from tm_core.errors import NoStore, TmError
 from tm_core.hookspecs import HOOKS
+from tm_core.language.when import format_local
 from tm_core.manager import TaskManager
 from tm_core.model import Finding
 from tm_core.plugin_host.actions import signature_of
@@ -28,9 +29,11 @@ def examine(workspace: Workspace, open_store: Callable[[], TaskManager]) -> Iter
     yield from trouble
     if manager is not None:
         yield from _store(manager)
+        yield from _left_behind(manager)
         yield from _handlers(manager)
         yield from manager.health()
     yield from _failures(workspace.host)
+    yield from _earlier(workspace)
 
 
 def _configuration(workspace: Workspace) -> Iterator[Finding]:
@@ -63,6 +66,29 @@ def _failures(host: Host) -> Iterator[Finding]:
         hint = f"tm config disable {failure.plugin}, or tell its authors"
         text = f"{failure.source}: {failure.where}: {failure.cause}"
         yield Finding("error", f"plugin {failure.plugin}", text, hint)
+
+
+def _earlier(workspace: Workspace) -> Iterator[Finding]:
+    """What plugins did wrong in earlier commands, whose lines nobody may have read."""
+    told = {(each.plugin, each.where, each.cause) for each in workspace.host.failures}
+    for trouble in workspace.troubles():
+        if (trouble.plugin, trouble.where, trouble.cause) not in told:
+            often = f", {trouble.count} times" if trouble.count > 1 else ""
+            yield Finding(
+                trouble.level,
+                f"plugin {trouble.plugin}",
+                f"{trouble.source}: {trouble.where}: {trouble.cause}"
+                f" (last {format_local(trouble.at)}{often})",
+                f"tm config disable {trouble.plugin}, or tell its authors",
+            )
+
+
+def _left_behind(manager: TaskManager) -> Iterator[Finding]:
+    known = {one.name for one in manager.host.installed} | {"kernel"}
+    for row in manager.database.query("SELECT DISTINCT owner FROM migration ORDER BY owner"):
+        if row["owner"] not in known:
+            text = f"'{row['owner']}' is not installed; all that it wrote is kept"
+            yield Finding("warning", f"plugin {row['owner']}", text, "install it to use it again")
 
 
 def _store(manager: TaskManager) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from typing import Any
 from tm_core.context import Context, Row
 from tm_core.language.when import instant_now, parse_instant
 from tm_core.model import Event
-from tm_core.plugin_host.host import Host, guarded
+from tm_core.plugin_host.host import Host
 from tm_core.plugin_host.registry import Installed, describe
 from tm_core.storage.store import Store
 
@@ -117,12 +117,11 @@ class Outbox:
                     return
                 # The history that comes with an imported task happened elsewhere: it is no news.
                 if "imported" not in event["data"] and fnmatch.fnmatchcase(event["type"], pattern):
+                    where = f"handler '{handler.name}'"
                     try:
-                        with guarded():
-                            handler.handle(_public(event))
+                        self._host.calls.call(plugin, where, handler.handle, _public(event))
                     except Exception as error:
                         self._fail(consumer, seq, int(row["failures"]), error)
-                        where = f"handler '{handler.name}'"
                         self._host.blame(plugin, where, error, committed=True)
                         return
                 seq = event["seq"]
