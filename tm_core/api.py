@@ -3,7 +3,7 @@
 from .command_line.output import Output
 from .command_line.run import Run, current_run, dry_run_option
 from .command_line.verbs import Page
-from .command_line.views import listed
+from .command_line.views import listed, summary
 from .configuration.cache import cache_path, read_json, write_atomically, write_json_atomically
 from .configuration.config import Config, read_config, user_config_path
 from .configuration.settings import parse_value
@@ -23,6 +23,7 @@ from .context import (
     Validator,
 )
 from .engine.figures import Insight, Spread
+from .engine.privacy import readable
 from .errors import (
     ConfigError,
     Conflict,
@@ -67,11 +68,6 @@ from .workspace import Workspace
 
 __all__ = [
     "API_VERSION",
-    "FUNCTIONS",
-    "HOOKS",
-    "OPEN",
-    "PRIORITIES",
-    "STATUSES",
     "Action",
     "Backend",
     "Change",
@@ -86,8 +82,10 @@ __all__ = [
     "Document",
     "Event",
     "ExpressionError",
+    "FUNCTIONS",
     "Field",
     "Finding",
+    "HOOKS",
     "Handler",
     "Hook",
     "Host",
@@ -97,7 +95,9 @@ __all__ = [
     "MetricCalculator",
     "NoStore",
     "NotFound",
+    "OPEN",
     "Output",
+    "PRIORITIES",
     "Page",
     "Param",
     "Plugin",
@@ -106,6 +106,7 @@ __all__ = [
     "Row",
     "Run",
     "SQLDialect",
+    "STATUSES",
     "Setting",
     "Spread",
     "Task",
@@ -140,7 +141,9 @@ __all__ = [
     "quote",
     "read_config",
     "read_json",
+    "readable",
     "signature_of",
+    "summary",
     "user_config_path",
     "visible",
     "write_atomically",
