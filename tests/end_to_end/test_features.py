@@ -155,6 +155,8 @@ def test_its_commands_say_that_it_is_off(
             assert f"feature '{feature}' is disabled" in done.err
             assert f"tm config enable {feature}" in done.err
             assert done.err.count("\n") == 1
+        if getattr(INSTALLED[feature].actions.get(command), "hidden", False):
+            continue
         word = command.split()[0]
         assert re.search(rf"^  {word}\b", help_with, re.MULTILINE)
         others = [c for name in set(FEATURES) - dependents(feature) for c in commands_of(name)]
