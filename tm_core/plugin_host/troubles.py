@@ -31,7 +31,7 @@ class Trouble(NamedTuple):
     cause: str
     at: str
     """When it was last so, UTC, canonical."""
-    count: int
+    times: int
 
 
 def recall(folder: str, now: str) -> list[Trouble]:
@@ -42,7 +42,7 @@ def recall(folder: str, now: str) -> list[Trouble]:
     for row in rows if isinstance(rows, list) else ():
         try:
             trouble = Trouble(*row)
-            if trouble.at >= oldest[:26] and trouble.count > 0:
+            if trouble.at >= oldest[:26] and trouble.times > 0:
                 found.append(trouble)
         except TypeError:  # not written by us
             continue
@@ -54,5 +54,5 @@ def remember(folder: str, troubles: Iterable[Trouble], now: str) -> None:
     kept = {each[:4]: each for each in recall(folder, now)}
     for each in troubles:
         before = kept.pop(each[:4], None)
-        kept[each[:4]] = each._replace(count=each.count + (before.count if before else 0))
+        kept[each[:4]] = each._replace(times=each.times + (before.times if before else 0))
     write_json_atomically(os.path.join(folder, FILE), list(kept.values())[-_MOST:])

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tm_core.errors import NoStore, TmError
-from tm_core.hookspecs import HOOKS
-from tm_core.language.when import format_local
-from tm_core.manager import TaskManager
-from tm_core.model import Finding
-from tm_core.plugin_host.actions import signature_of
-from tm_core.plugin_host.host import Host
-from tm_core.plugin_host.registry import describe
-from tm_core.workspace import Workspace
+from tm_core.api import (
+    HOOKS,
+    Finding,
+    Host,
+    NoStore,
+    TaskManager,
+    TmError,
+    Workspace,
+    describe,
+    format_local,
+    signature_of,
+)
 
 
 def examine(workspace: Workspace, open_store: Callable[[], TaskManager]) -> Iterator[Finding]:
@@ -73,7 +76,7 @@ def _earlier(workspace: Workspace) -> Iterator[Finding]:
     told = {(each.plugin, each.where, each.cause) for each in workspace.host.failures}
     for trouble in workspace.troubles():
         if (trouble.plugin, trouble.where, trouble.cause) not in told:
-            often = f", {trouble.count} times" if trouble.count > 1 else ""
+            often = f", {trouble.times} times" if trouble.times > 1 else ""
             yield Finding(
                 trouble.level,
                 f"plugin {trouble.plugin}",
