@@ -238,4 +238,5 @@ def _write(run: Run, choices: Choices, directory: str) -> None:
         return
     for path in sorted(found):
         run.output.data(os.path.join(directory, path))
-    run.output.say(f"Try it: cd {directory} && pip install -e '.[test]' && python -m pytest")
+    if not run.output.dry_run:
+        run.output.say(f"Try it: cd {directory} && pip install -e '.[test]' && python -m pytest")
