@@ -796,7 +796,7 @@ def kernel_migrations() -> MigrationSet:
     return MigrationSet("kernel", KERNEL_STEPS, read)
 
 
-KERNEL_STEPS = ("0001_initial.sql",)
+KERNEL_STEPS = ("0001_initial.sql", "0002_event_chain.sql")
 
 
 def _not_ours(database: Database) -> TmError:

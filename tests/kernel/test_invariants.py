@@ -96,6 +96,7 @@ LAYERS = """
     configuration.features
     plugin_host.registry  configuration.config
     configuration.editing  storage.sqlite  storage.migrate
+    storage.chain
     storage.store  plugin_host.host
     workspace
     engine.changes

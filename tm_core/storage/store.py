@@ -13,12 +13,17 @@ from tm_core.errors import Conflict, NotFound
 from tm_core.language import values
 from tm_core.model import Event, Field, Task
 
+from .chain import LINKED, digest
 from .sqlite import encode
 
 if TYPE_CHECKING:
     from tm_core.language.expressions import Column
 
 _BATCH = 500
+_APPEND = (
+    f"INSERT INTO event ({', '.join(LINKED)}, digest)"
+    f" VALUES ({', '.join('?' * (len(LINKED) + 1))})"
+)
 
 
 def new_task_id() -> str:
@@ -131,13 +136,21 @@ class Store:
 
     def append(self, event: Mapping[str, Any]) -> int:
         """Add one event to the log and give its sequence number."""
-        names = ("id", "transaction_id", "at", "actor", "session", "type", "task_id")
-        row = [event[name] for name in names] + [encode(event["data"])]
-        sql = (
-            "INSERT INTO event (id, transaction_id, at, actor, session, type, task_id, data)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        task_id = event["task_id"]
+        row = [event[name] for name in LINKED[:-1]] + [encode(event["data"])]
+        row.append(digest(self.last_digest(task_id), row))
+        return int(self.database.insert_returning(_APPEND, row, "seq"))
+
+    def last_digest(self, task_id: str | None) -> str:
+        """The digest that the next event about a task, or about none, goes on from."""
+        which, parameters = ("= ?", [task_id]) if task_id is not None else ("IS NULL", [])
+        rows = self.database.query(
+            f"SELECT coalesce((SELECT digest FROM event WHERE task_id {which}"
+            " ORDER BY seq DESC LIMIT 1),"
+            " (SELECT digest FROM event_tail WHERE task_id = ?)) AS digest",
+            [*parameters, task_id or ""],
         )
-        return int(self.database.insert_returning(sql, row, "seq"))
+        return str(rows[0]["digest"] or "")
 
     def events(
         self,

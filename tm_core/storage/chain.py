@@ -1,0 +1,51 @@
+"""Ties each event to the one before it about the same task, so that no change of one goes unseen.
+
+An event's digest is the SHA-256, in hexadecimal, of a JSON array of nine texts: the digest of the
+event before it about the same task (empty for the first), then its own `id`, `transaction_id`,
+`at`, `actor`, `session`, `type`, `task_id` (null for none) and `data`, the last one as the text
+that the log holds. The array is written without blanks and in UTF-8, and escapes only what JSON
+must.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from .sqlite import encode
+
+# hashlib takes longer to import than all the rest of an event takes to write, because it loads
+# OpenSSL; the standard library itself (`random`) looks for the small module first, too.
+try:
+    from _sha2 import sha256  # type: ignore[import-not-found]  # from Python 3.12 on
+except ImportError:
+    try:
+        from _sha256 import sha256  # type: ignore[import-not-found]
+    except ImportError:
+        from hashlib import sha256
+
+LINKED = ("id", "transaction_id", "at", "actor", "session", "type", "task_id", "data")
+"""The columns of an event that its digest covers, in this order."""
+
+
+def digest(previous: str, columns: Sequence[str | None]) -> str:
+    """The digest of an event.
+
+    Args:
+        previous: The digest of the event before it about the same task; empty for the first.
+        columns: The values of `LINKED`.
+    """
+    text: str = sha256(encode([previous, *columns]).encode()).hexdigest()
+    return text
+
+
+def digest_of(event: dict[str, object], previous: str) -> str:
+    """The digest of an event as `Store.events` or an archive gives it, with its data read."""
+    values = [event[name] for name in LINKED[:-1]]
+    return digest(previous, [*values, encode(event["data"])])  # type: ignore[list-item]
+
+
+def head_after(head: str, digests: str) -> str:
+    """The head of the whole log: of the head before an event and the event's digest."""
+    text: str = sha256((head + digests).encode()).hexdigest()
+    return text
