@@ -30,9 +30,10 @@ from .plugin_host.actions import Signature, signature_of
 from .plugin_host.host import Host
 from .plugin_host.registry import Installed, describe
 from .storage import migrate
+from .storage.location import FOLDER
 from .storage.migrate import MigrationSet
 from .storage.store import Store, new_event_id, new_task_id
-from .workspace import FOLDER, Workspace
+from .workspace import Workspace
 
 _HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "storage")
 

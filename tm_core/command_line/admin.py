@@ -12,11 +12,19 @@ import click
 
 from tm_core.configuration.config import user_config_path
 from tm_core.configuration.settings import parse_value
-from tm_core.errors import BlankStore, ConfigError, InvalidValue, NoStore, TmError, UsageError
+from tm_core.errors import (
+    BlankStore,
+    ConfigError,
+    Conflict,
+    InvalidValue,
+    NoStore,
+    TmError,
+    UsageError,
+)
 from tm_core.language import values
 from tm_core.language.text import nearest, quote, visible
 from tm_core.model import Field, Setting
-from tm_core.workspace import FILE, FOLDER
+from tm_core.storage.location import FILE, FOLDER, find
 
 from .invocation import Invocation, of
 
@@ -41,8 +49,9 @@ _dry_run = click.option(
 
 
 @click.command(help="Make a task store in this folder, or say that there is one.")
+@click.option("--here", is_flag=True, help="Although one above, or of the main worktree, is in use")
 @_dry_run
-def init() -> None:
+def init(here: bool) -> None:
     """Make the store; nothing else ever does."""
     run = _run()
     start = os.path.abspath(run.options.get("directory") or ".")
@@ -62,6 +71,8 @@ def init() -> None:
             run.manager  # noqa: B018  # opening it checks it and brings it up to date
         except BlankStore:  # as an interrupted run leaves it
             created = True
+    if created and not wanted:
+        _check_used(run, folder, here)
     if created and not run.output.dry_run:
         path = run.create(folder, wanted).database.url
         _ignore(folder)
@@ -72,6 +83,18 @@ def init() -> None:
     )
     if run.output.as_json:
         run.output.json({"store": path if created else file, "created": created})
+
+
+def _check_used(run: Invocation, folder: str, here: bool) -> None:
+    """Refuse a second store in a repository, unless it is wanted; elsewhere say that it is one."""
+    used = find(os.path.dirname(folder))
+    if used is None or used.folder == folder:
+        return
+    if used.same_repository and not here:
+        raise Conflict(
+            f"the task store {used.folder} is in use here", "tm init --here makes another one"
+        )
+    run.output.say(f"From now on this one is used here, not {used.folder}")
 
 
 def _ignore(folder: str) -> None:

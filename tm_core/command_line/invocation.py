@@ -229,7 +229,7 @@ class ActionCommand(click.Command):
             of(ctx).perform(self, given)
         except InvalidValue as error:
             # Its author knows a parameter's name, its user the option's spelling.
-            name = error.details.get("field")
+            name = str(error.details.get("field"))
             for parameter in self.signature.parameters:
                 if (parameter.name, parameter.kind) == (name, "option"):
                     error.message = error.message.replace(name, parameter.flags[-1], 1)

@@ -9,7 +9,6 @@ must.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from .sqlite import encode

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 _BATCH = 500
 _APPEND = (
-    f"INSERT INTO event ({', '.join(LINKED)}, digest)"
-    f" VALUES ({', '.join('?' * (len(LINKED) + 1))})"
+    f"INSERT INTO event ({', '.join(LINKED)}, digest) VALUES ({', '.join('?' * (len(LINKED) + 1))})"
 )
 
 
