@@ -15,6 +15,7 @@ from .context import (
     Row,
     SQLDialect,
     TaskSet,
+    Upkeep,
     Validator,
 )
 from .engine.figures import Insight, Spread
@@ -52,6 +53,7 @@ from .model import (
     Task,
 )
 from .plugin_host.actions import Param, TaskId
+from .storage.chain import event_digest, next_head
 
 __all__ = [
     "API_VERSION",
@@ -93,12 +95,14 @@ __all__ = [
     "TaskId",
     "TaskSet",
     "TmError",
+    "Upkeep",
     "UsageError",
     "ValidationError",
     "Validator",
     "cache_path",
     "check",
     "check_records",
+    "event_digest",
     "format_local",
     "format_relative",
     "hookimpl",
@@ -106,6 +110,7 @@ __all__ = [
     "listed",
     "load_yaml",
     "names",
+    "next_head",
     "parse",
     "parse_duration",
     "parse_instant",

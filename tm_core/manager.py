@@ -522,6 +522,10 @@ class TaskManager:
             " AND ".join(conditions), parameters, limit=limit, newest_first=newest_first
         )
 
+    def history(self) -> Iterator[Event]:
+        """All events in their order, one at a time."""
+        return self.store.events()
+
     def undo(self, seq: int | None = None) -> list[Event]:
         """Take back the transaction of an event, or the actor's last one; gives its events.
 

@@ -84,6 +84,7 @@ def imports(tree: ast.AST, module: str, is_package: bool) -> Iterator[tuple[int,
 
 LAYERS = """
     errors  model  configuration.cache  language.text  engine.figures  storage.location
+    storage.chain
     language.when  language.syntax  configuration.yaml_file
     language.values
     language.expressions
@@ -96,7 +97,6 @@ LAYERS = """
     configuration.features
     plugin_host.registry  configuration.config
     configuration.editing  storage.sqlite  storage.migrate
-    storage.chain
     storage.store  plugin_host.host
     workspace
     engine.changes

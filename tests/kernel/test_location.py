@@ -229,9 +229,12 @@ def test_init_asks_before_it_makes_a_second_store_in_a_repository(
     Cli(linked)("init")  # there is one here already, which is no mistake
 
 
-def test_init_below_a_store_of_no_repository_says_which_one_it_replaces(tm_environ: Path) -> None:
+@pytest.mark.parametrize("repository", [True, False])
+def test_init_below_a_store_of_no_repository_says_which_one_it_replaces(
+    repository: bool, tm_environ: Path
+) -> None:
     Cli(tm_environ)("init")
     below = tm_environ / "below"
-    (below / ".git").mkdir(parents=True)
+    (below / ".git" if repository else below).mkdir(parents=True)
     assert str(tm_environ / FOLDER) in Cli(below)("init").err
     assert (below / FOLDER / "tasks.db").exists()

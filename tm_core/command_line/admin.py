@@ -24,7 +24,7 @@ from tm_core.errors import (
 from tm_core.language import values
 from tm_core.language.text import nearest, quote, visible
 from tm_core.model import Field, Setting
-from tm_core.storage.location import FILE, FOLDER, find
+from tm_core.storage.location import FILE, FOLDER, find, repository
 
 from .invocation import Invocation, of
 
@@ -87,10 +87,11 @@ def init(here: bool) -> None:
 
 def _check_used(run: Invocation, folder: str, here: bool) -> None:
     """Refuse a second store in a repository, unless it is wanted; elsewhere say that it is one."""
-    used = find(os.path.dirname(folder))
+    start = os.path.dirname(folder)
+    used = find(start)
     if used is None or used.folder == folder:
         return
-    if used.same_repository and not here:
+    if used.same_repository and repository(start) and not here:
         raise Conflict(
             f"the task store {used.folder} is in use here", "tm init --here makes another one"
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple
 
-from tm_core.context import Row, SQLDialect, Tasks
+from tm_core.context import Database, Row, SQLDialect, Tasks
 from tm_core.errors import FeatureDisabled, UsageError
 from tm_core.language.values import visible
 from tm_core.language.when import parse_instant
@@ -68,6 +68,10 @@ class PluginContext:
     @property
     def dialect(self) -> SQLDialect:
         return self._session().store.database.dialect
+
+    @property
+    def database(self) -> Database:
+        return self._session().store.database
 
     @property
     def forced(self) -> bool:

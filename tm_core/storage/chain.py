@@ -9,9 +9,9 @@ must.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from .sqlite import encode
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 # hashlib takes longer to import than all the rest of an event takes to write, because it loads
 # OpenSSL; the standard library itself (`random`) looks for the small module first, too.
@@ -22,6 +22,8 @@ except ImportError:
         from _sha256 import sha256  # type: ignore[import-not-found]
     except ImportError:
         from hashlib import sha256
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 LINKED = ("id", "transaction_id", "at", "actor", "session", "type", "task_id", "data")
 """The columns of an event that its digest covers, in this order."""
@@ -34,17 +36,22 @@ def digest(previous: str, columns: Sequence[str | None]) -> str:
         previous: The digest of the event before it about the same task; empty for the first.
         columns: The values of `LINKED`.
     """
-    text: str = sha256(encode([previous, *columns]).encode()).hexdigest()
+    text: str = sha256(_encode([previous, *columns]).encode()).hexdigest()
     return text
 
 
-def digest_of(event: dict[str, object], previous: str) -> str:
-    """The digest of an event as `Store.events` or an archive gives it, with its data read."""
-    values = [event[name] for name in LINKED[:-1]]
-    return digest(previous, [*values, encode(event["data"])])  # type: ignore[list-item]
+def event_digest(event: Mapping[str, Any], previous: str) -> str:
+    """The digest of an event with its data as values, after the digest `previous`."""
+    columns = [event[name] for name in LINKED[:-1]]
+    return digest(previous, [*columns, _encode(event["data"])])
 
 
-def head_after(head: str, digests: str) -> str:
-    """The head of the whole log: of the head before an event and the event's digest."""
-    text: str = sha256((head + digests).encode()).hexdigest()
+def next_head(head: str, event_digest: str) -> str:
+    """The head of the log after one more event: it stands for all events up to there.
+
+    Args:
+        head: The head before; empty before the first event.
+        event_digest: The event's own digest.
+    """
+    text: str = sha256((head + event_digest).encode()).hexdigest()
     return text

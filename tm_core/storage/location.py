@@ -77,6 +77,17 @@ def _in_main_worktree(top: str, start: str) -> Location | None:
         place = os.path.dirname(place) or "."
 
 
+def repository(directory: str) -> str | None:
+    """The top of the worktree or submodule that a folder lies in."""
+    current = os.path.abspath(directory)
+    while not os.path.exists(os.path.join(current, ".git")):
+        parent = os.path.dirname(current)
+        if parent == current:
+            return None
+        current = parent
+    return current
+
+
 def main_worktree(top: str) -> str | None:
     """The main worktree of a linked one's repository, or a bare repository's own folder.
 
