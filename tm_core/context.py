@@ -361,7 +361,7 @@ class Database(Protocol):
 
 
 @runtime_checkable
-class Upkeep(Protocol):
+class Upkeep(Database, Protocol):
     """A database that can be looked after; engines that do it all themselves need not have this."""
 
     def statistics(self) -> Mapping[str, Any]:

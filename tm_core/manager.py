@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from keyword import iskeyword
 from typing import Any
 
-from .context import Database
+from .context import Database, Row
 from .engine.changes import AlreadyDone, Changes
 from .engine.outbox import Outbox
 from .engine.plugin_context import PluginContext, Session
@@ -522,9 +522,9 @@ class TaskManager:
             " AND ".join(conditions), parameters, limit=limit, newest_first=newest_first
         )
 
-    def history(self) -> Iterator[Event]:
-        """All events in their order, one at a time."""
-        return self.store.events()
+    def history(self) -> Iterator[Row]:
+        """All events in their order, one at a time, as the log holds them: `data` is JSON text."""
+        return self.store.history()
 
     def undo(self, seq: int | None = None) -> list[Event]:
         """Take back the transaction of an event, or the actor's last one; gives its events.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Annotated, Any, NamedTuple
 
-from tm_core.api import Context, Event, Param, UsageError, ValidationError
+from tm_core.api import Context, Param, Row, UsageError, ValidationError
 
 from . import anchors
 from .anchors import Anchor
@@ -31,22 +31,22 @@ class Verification(NamedTuple):
     """Of plugins' tables."""
     anchor: dict[str, Any] | None
     differences: list[Difference]
-    count: int
+    found: int
     """All differences; those of the list are the first ones."""
 
     @property
     def failure(self) -> ValidationError | None:
         """What the command ends with, once the report is shown."""
-        if not self.count:
+        if not self.found:
             return None
         return ValidationError(
-            f"the store is not what was written: {self.count} difference(s)",
+            f"the store is not what was written: {self.found} difference(s)",
             "tm log shows who wrote what; restore a backup from before the change",
         )
 
     def as_dict(self) -> dict[str, Any]:
         """The report as `--json` prints it."""
-        return {"ok": not self.count, **self._asdict()}
+        return {"ok": not self.found, **self._asdict()}
 
 
 def verify(
@@ -55,7 +55,9 @@ def verify(
     anchor: Annotated[
         str, Param("Make this file vouch for the log; where it exists, compare with it")
     ] = "",
-    renew: Annotated[bool, Param("Let the anchor vouch for the log of today, if all is well")] = False,
+    renew: Annotated[
+        bool, Param("Let the anchor vouch for the log of today, if all is well")
+    ] = False,
     limit: Annotated[int, Param("Tell at most so many differences; 0 for all", minimum=0)] = 100,
 ) -> Verification:
     """Check that the store is what was written.
@@ -99,7 +101,7 @@ def verify(
     )
 
 
-def _counted(ctx: Context, events: Iterator[Event], total: int) -> Iterator[Event]:
+def _counted(ctx: Context, events: Iterator[Row], total: int) -> Iterator[Row]:
     for number, event in enumerate(events, 1):
         if number % 1000 == 0:
             ctx.progress(min(number, total), total)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tm_core.api import Event, event_digest, next_head
+from tm_core.api import Row, event_digest, next_head
 
 from .anchors import Anchor
 from .findings import Difference, Differences
@@ -27,7 +27,7 @@ class Links:
         self._found = found
         self._anchor = anchor
 
-    def follow(self, events: Iterable[Event]) -> Iterator[Event]:
+    def follow(self, events: Iterable[Row]) -> Iterator[Row]:
         """Give the events on, each checked."""
         for event in events:
             self._check(event)
@@ -35,11 +35,11 @@ class Links:
                 self.anchored = self.head == self._anchor.head
             yield event
 
-    def _check(self, event: Event) -> None:
+    def _check(self, event: Row) -> None:
         task_id = event["task_id"] or ""
         previous = self._scratch.last_digest(task_id)
         computed = event_digest(event, previous)
-        stored = event.get("digest")
+        stored = event["digest"]
         if stored is None:
             if self.unlinked < self.events:
                 self._wrong(event, "has no digest, although events before it have one")
@@ -55,7 +55,7 @@ class Links:
         self.seq = event["seq"]
         self.head = next_head(self.head, computed if stored is None else stored)
 
-    def _wrong(self, event: Event, what: str) -> None:
+    def _wrong(self, event: Row, what: str) -> None:
         about = f" of task {event['task_id']}" if event["task_id"] else ""
         self._found.add(
             Difference(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tm_core.api import Context, Event, Upkeep
+from tm_core.api import Context, Row, Upkeep
 
 from .findings import Difference, Differences
 from .scratch import Kept, Scratch
@@ -27,9 +27,9 @@ class Replay:
 
     # Playing
 
-    def play(self, event: Event) -> None:
+    def play(self, event: Row) -> None:
         """Take one event."""
-        data, task_id, seq = event["data"], event["task_id"], event["seq"]
+        data, task_id, seq = json.loads(event["data"]), event["task_id"], event["seq"]
         if "imported" in data:  # it happened in another store
             return
         for table, key, before, after in data.get("rows", ()):
@@ -45,7 +45,7 @@ class Replay:
                 self._check_before(event, values, name, value)
             self._scratch.keep_task(task_id, {**values, **data["after"]}, seq)
 
-    def _check_before(self, event: Event, values: dict[str, Any], name: str, value: Any) -> None:
+    def _check_before(self, event: Row, values: dict[str, Any], name: str, value: Any) -> None:
         if name in values:
             expected = values[name]
         else:
@@ -66,7 +66,7 @@ class Replay:
 
     def _play_row(
         self,
-        event: Event,
+        event: Row,
         table: str,
         key: dict[str, Any],
         before: dict[str, Any] | None,
@@ -95,8 +95,9 @@ class Replay:
     def _cascades(self, table: str) -> set[str]:
         if table not in self._owners:
             database = self._ctx.database
-            upkeep = isinstance(database, Upkeep)
-            self._owners[table] = database.cascades(table) if upkeep else {"task_id"}
+            self._owners[table] = (
+                database.cascades(table) if isinstance(database, Upkeep) else {"task_id"}
+            )
         return self._owners[table]
 
     # Comparing
@@ -127,9 +128,7 @@ class Replay:
         task_id = row["id"]
         known = self._scratch.task(task_id)
         if known is None:
-            self._found.add(
-                Difference("task", f"task {task_id} is not in the log", task=task_id)
-            )
+            self._found.add(Difference("task", f"task {task_id} is not in the log", task=task_id))
             return
         values, seq = known
         self._scratch.drop_task(task_id)

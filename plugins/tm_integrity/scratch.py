@@ -67,8 +67,7 @@ class Scratch:
         """The task is no more, and with it the rows that belong to it."""
         self.drop_task(task_id)
         self._connection.execute(
-            "DELETE FROM kept WHERE (place, key) IN"
-            " (SELECT place, key FROM owner WHERE task = ?)",
+            "DELETE FROM kept WHERE (place, key) IN (SELECT place, key FROM owner WHERE task = ?)",
             (task_id,),
         )
         self._connection.execute("DELETE FROM owner WHERE task = ?", (task_id,))

@@ -11,8 +11,8 @@ def verified(result: Verification, out: Output) -> None:
     """A line for each difference, and a sentence about all."""
     for difference in result.differences:
         out.data(f"{out.style(difference.kind, 'red')}\t{visible(difference.message)}")
-    if result.count > len(result.differences):
-        out.say(f"{result.count - len(result.differences)} more: --limit 0 tells all")
+    if result.found > len(result.differences):
+        out.say(f"{result.found - len(result.differences)} more: --limit 0 tells all")
     out.say(
         f"{result.events} events, {result.tasks} tasks and {result.rows} rows of features compared"
     )
@@ -25,7 +25,7 @@ def verified(result: Verification, out: Output) -> None:
             "kept": f"holds: nothing up to event {result.anchor['seq']} was changed since",
             "renewed": f"renewed; it vouches for everything up to event {result.seq}",
         }[str(result.anchor["state"])]
-        if not (result.count and result.anchor["state"] == "kept"):
+        if not (result.found and result.anchor["state"] == "kept"):
             out.say(f"Anchor {visible(result.anchor['file'])} {state}")
-    if not result.count:
+    if not result.found:
         out.say("The store is what was written")

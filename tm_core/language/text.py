@@ -32,7 +32,7 @@ def is_blank(text: str) -> bool:
     text = text.strip()
     if not text or text[0] < "\x7f":
         return not text
-    # Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt), and the empty Braille cell.
+    # Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt), and Braille's blank.
     return not re.sub(
         r"[\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
         r"\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8"

@@ -10,7 +10,7 @@ must.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 # hashlib takes longer to import than all the rest of an event takes to write, because it loads
@@ -29,21 +29,16 @@ LINKED = ("id", "transaction_id", "at", "actor", "session", "type", "task_id", "
 """The columns of an event that its digest covers, in this order."""
 
 
-def digest(previous: str, columns: Sequence[str | None]) -> str:
+def event_digest(event: Mapping[str, Any], previous: str) -> str:
     """The digest of an event.
 
     Args:
+        event: The values of `LINKED`, of which `data` is text; others do not matter.
         previous: The digest of the event before it about the same task; empty for the first.
-        columns: The values of `LINKED`.
     """
+    columns = [event[name] for name in LINKED]
     text: str = sha256(_encode([previous, *columns]).encode()).hexdigest()
     return text
-
-
-def event_digest(event: Mapping[str, Any], previous: str) -> str:
-    """The digest of an event with its data as values, after the digest `previous`."""
-    columns = [event[name] for name in LINKED[:-1]]
-    return digest(previous, [*columns, _encode(event["data"])])
 
 
 def next_head(head: str, event_digest: str) -> str:

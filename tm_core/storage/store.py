@@ -13,7 +13,7 @@ from tm_core.errors import Conflict, NotFound
 from tm_core.language import values
 from tm_core.model import Event, Field, Task
 
-from .chain import LINKED, digest
+from .chain import LINKED, event_digest
 from .sqlite import encode
 
 if TYPE_CHECKING:
@@ -135,9 +135,9 @@ class Store:
 
     def append(self, event: Mapping[str, Any]) -> int:
         """Add one event to the log and give its sequence number."""
-        task_id = event["task_id"]
-        row = [event[name] for name in LINKED[:-1]] + [encode(event["data"])]
-        row.append(digest(self.last_digest(task_id), row))
+        whole = {**event, "data": encode(event["data"])}
+        previous = self.last_digest(event["task_id"])
+        row = [*(whole[name] for name in LINKED), event_digest(whole, previous)]
         return int(self.database.insert_returning(_APPEND, row, "seq"))
 
     def last_digest(self, task_id: str | None) -> str:
@@ -166,6 +166,10 @@ class Store:
             sql += f" LIMIT {int(limit)}"
         for row in self.database.stream(sql, parameters):
             yield Event(**{**row, "data": json.loads(row["data"])})  # type: ignore[typeddict-item]
+
+    def history(self) -> Iterator[Row]:
+        """All events in their order, one at a time, as the log holds them: `data` is text."""
+        yield from self.database.stream("SELECT * FROM event ORDER BY seq")
 
     def last_seq(self) -> int:
         """The sequence number of the newest event, 0 for an empty log."""
