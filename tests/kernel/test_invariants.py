@@ -83,8 +83,8 @@ def imports(tree: ast.AST, module: str, is_package: bool) -> Iterator[tuple[int,
 # I1
 
 LAYERS = """
-    errors  model  configuration.cache  language.text  engine.figures  storage.location
-    storage.chain
+    errors  model  configuration.cache  language.text  engine.figures  engine.privacy
+    storage.location  storage.chain
     language.when  language.syntax  configuration.yaml_file
     language.values
     language.expressions
