@@ -62,15 +62,19 @@ from .model import (
     Setting,
     Task,
 )
-from .plugin_host.actions import Param, TaskId
-from .storage.chain import event_digest, next_head
 from .plugin_host.actions import Param, TaskId, signature_of
 from .plugin_host.host import Host
 from .plugin_host.registry import Installed, describe
+from .storage.chain import event_digest, next_head
 from .workspace import Workspace
 
 __all__ = [
     "API_VERSION",
+    "FUNCTIONS",
+    "HOOKS",
+    "OPEN",
+    "PRIORITIES",
+    "STATUSES",
     "Action",
     "Backend",
     "Change",
@@ -85,10 +89,8 @@ __all__ = [
     "Document",
     "Event",
     "ExpressionError",
-    "FUNCTIONS",
     "Field",
     "Finding",
-    "HOOKS",
     "Handler",
     "Hook",
     "Host",
@@ -98,9 +100,7 @@ __all__ = [
     "MetricCalculator",
     "NoStore",
     "NotFound",
-    "OPEN",
     "Output",
-    "PRIORITIES",
     "Page",
     "Param",
     "Plugin",
@@ -109,7 +109,6 @@ __all__ = [
     "Row",
     "Run",
     "SQLDialect",
-    "STATUSES",
     "Setting",
     "Spread",
     "Task",
