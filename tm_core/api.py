@@ -9,6 +9,7 @@ from .context import (
     Backend,
     ConfigProvider,
     Context,
+    Copies,
     Database,
     Handler,
     MetricCalculator,
@@ -19,10 +20,16 @@ from .context import (
 )
 from .engine.figures import Insight, Spread
 from .errors import (
+    ConfigError,
     Conflict,
+    DamagedStore,
+    DatabaseBusy,
     DatabaseError,
     ExpressionError,
+    FeatureDisabled,
     InvalidValue,
+    NewerSchema,
+    NoStore,
     NotFound,
     PluginError,
     TmError,
@@ -52,6 +59,7 @@ from .model import (
     Task,
 )
 from .plugin_host.actions import Param, TaskId
+from .storage.migrate import check_schema
 
 __all__ = [
     "API_VERSION",
@@ -63,14 +71,19 @@ __all__ = [
     "Backend",
     "Change",
     "Command",
+    "ConfigError",
     "ConfigProvider",
     "Conflict",
     "Context",
+    "Copies",
+    "DamagedStore",
     "Database",
+    "DatabaseBusy",
     "DatabaseError",
     "Document",
     "Event",
     "ExpressionError",
+    "FeatureDisabled",
     "Field",
     "Finding",
     "Handler",
@@ -78,6 +91,8 @@ __all__ = [
     "Insight",
     "InvalidValue",
     "MetricCalculator",
+    "NewerSchema",
+    "NoStore",
     "NotFound",
     "Output",
     "Page",
@@ -99,6 +114,7 @@ __all__ = [
     "cache_path",
     "check",
     "check_records",
+    "check_schema",
     "format_local",
     "format_relative",
     "hookimpl",
