@@ -179,13 +179,15 @@ class Invocation:
         if repeated:
             self.output.say("Done before under this key; nothing was written")
         self.output.tell_dry_run()
-        if repeated and result is None:
-            return
-        self._show(command, result, plain=repeated and command.plugin.name != KERNEL.name)
+        if repeated and (
+            result is None or not (command.plugin.name == "kernel" or self.output.as_json)
+        ):
+            return  # the view is for another result, and stdout is for data that was asked for
+        self._show(command, result)
 
-    def _show(self, command: ActionCommand, result: Any, *, plain: bool = False) -> None:
+    def _show(self, command: ActionCommand, result: Any) -> None:
         view = command.entry.view
-        if not view or self.output.as_json or plain:
+        if not view or self.output.as_json:
             self.output.result(result)
         else:
             self.workspace.host.load(command.plugin, view)(result, self.output)
