@@ -3,29 +3,29 @@
 from tm_core.api import Action, Hook, Plugin, Setting
 
 plugin = Plugin(
-    name="backups",
+    name="backup",
     summary="Copies of the store: compressed, verified, kept by a rule, restored safely",
-    hooks={"health_checks": Hook("tm_backups.hooks")},
+    hooks={"health_checks": Hook("tm_backup.hooks")},
     actions={
         "backup create": Action(
-            "tm_backups.actions:create", "Back the store up", "tm_backups.views:created"
+            "tm_backup.actions:create", "Back the store up", "tm_backup.views:created"
         ),
         "backup list": Action(
-            "tm_backups.actions:list_backups",
+            "tm_backup.actions:list_backups",
             "List backups, newest first",
-            "tm_backups.views:listed",
+            "tm_backup.views:listed",
             needs_store=False,
         ),
         "backup verify": Action(
-            "tm_backups.actions:verify",
+            "tm_backup.actions:verify",
             "Read backups and check what is in them",
-            "tm_backups.views:verified",
+            "tm_backup.views:verified",
             needs_store=False,
         ),
         "backup restore": Action(
-            "tm_backups.actions:restore",
+            "tm_backup.actions:restore",
             "Bring the store back to a backup",
-            "tm_backups.views:restored",
+            "tm_backup.views:restored",
             needs_store=False,
         ),
     },

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tm_backups.compressed import decompress
+from tm_backup.compressed import decompress
 from tm_core import TaskManager
 from tm_core.api import NotFound
 from tm_core.testing import Cli, run_readme
@@ -219,7 +219,7 @@ def test_copies_of_the_kernel_are_backups_too(tm_cli: Cli) -> None:
     # The rule is for them, too.
     plain = folder(tm_cli) / f"{copy['name']}.db"
     plain.rename(folder(tm_cli) / "20200101T000000Z-before-migration-77.db")
-    tm_cli("config", "set", "backups.keep_last", "1")
+    tm_cli("config", "set", "backup.keep_last", "1")
     create(tm_cli)
     kinds = [one["kind"] for one in tm_cli("backup", "list", "--json").json]
     assert kinds == ["backup", "before-restore"]
@@ -245,8 +245,8 @@ def aged(path: Path, days: int) -> None:
 
 
 def test_old_backups_go_by_the_rule_and_only_ours(tm_cli: Cli) -> None:
-    tm_cli("config", "set", "backups.keep_last", "2")
-    tm_cli("config", "set", "backups.keep_days", "5")
+    tm_cli("config", "set", "backup.keep_last", "2")
+    tm_cli("config", "set", "backup.keep_days", "5")
     names = [create(tm_cli, "--label", f"n{n}") for n in range(5)]
     for name, days in zip(names, [40, 30, 20, 10, 3], strict=True):
         aged(file_of(tm_cli, name), days)
@@ -265,12 +265,12 @@ def test_old_backups_go_by_the_rule_and_only_ours(tm_cli: Cli) -> None:
 
 
 def test_the_newest_is_never_removed(tm_cli: Cli) -> None:
-    tm_cli("config", "set", "backups.keep_last", "1")
-    tm_cli("config", "set", "backups.keep_days", "0")
+    tm_cli("config", "set", "backup.keep_last", "1")
+    tm_cli("config", "set", "backup.keep_days", "0")
     old, new = create(tm_cli), create(tm_cli)
     assert [one["name"] for one in tm_cli("backup", "list", "--json").json] == [new]
     assert not file_of(tm_cli, old).exists()
-    assert "at least 1" in tm_cli("config", "set", "backups.keep_last", "0", code=None).err
+    assert "at least 1" in tm_cli("config", "set", "backup.keep_last", "0", code=None).err
 
 
 def test_doctor_tells_of_unsaved_work_and_of_what_was_left_behind(tm_cli: Cli) -> None:
@@ -297,9 +297,9 @@ def test_a_folder_that_cannot_be_written_is_said(tm_cli: Cli) -> None:
 
 def test_off_and_on(tm_cli: Cli) -> None:
     name = create(tm_cli)
-    tm_cli("config", "disable", "backups")
-    assert "feature 'backups' is disabled" in tm_cli("backup", "list", code=8).err
-    tm_cli("config", "enable", "backups")
+    tm_cli("config", "disable", "backup")
+    assert "feature 'backup' is disabled" in tm_cli("backup", "list", code=8).err
+    tm_cli("config", "enable", "backup")
     assert name in tm_cli("backup", "list").out
 
 

@@ -42,8 +42,8 @@ def create(
 ) -> dict[str, Any]:
     """Back the whole store up while others work: compressed, then read back and compared.
 
-    Old backups are removed by a rule: the newest `backups.keep_last` and those of the last
-    `backups.keep_days` days are kept. Into a pipe, the backup's name is all that is printed on
+    Old backups are removed by a rule: the newest `backup.keep_last` and those of the last
+    `backup.keep_days` days are kept. Into a pipe, the backup's name is all that is printed on
     standard output.
 
     Args:
