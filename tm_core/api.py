@@ -66,15 +66,19 @@ from .model import (
     Setting,
     Task,
 )
-from .plugin_host.actions import Param, TaskId
-from .storage.migrate import check_schema
 from .plugin_host.actions import Param, TaskId, signature_of
 from .plugin_host.host import Host
 from .plugin_host.registry import Installed, describe
+from .storage.migrate import check_schema
 from .workspace import Workspace
 
 __all__ = [
     "API_VERSION",
+    "FUNCTIONS",
+    "HOOKS",
+    "OPEN",
+    "PRIORITIES",
+    "STATUSES",
     "Action",
     "Backend",
     "Change",
@@ -92,11 +96,9 @@ __all__ = [
     "Document",
     "Event",
     "ExpressionError",
-    "FUNCTIONS",
     "FeatureDisabled",
     "Field",
     "Finding",
-    "HOOKS",
     "Handler",
     "Hook",
     "Host",
@@ -107,9 +109,7 @@ __all__ = [
     "NewerSchema",
     "NoStore",
     "NotFound",
-    "OPEN",
     "Output",
-    "PRIORITIES",
     "Page",
     "Param",
     "Plugin",
@@ -118,7 +118,6 @@ __all__ = [
     "Row",
     "Run",
     "SQLDialect",
-    "STATUSES",
     "Setting",
     "Spread",
     "Task",
