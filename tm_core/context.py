@@ -392,6 +392,22 @@ class Upkeep(Database, Protocol):
         """The columns of a table that name a task, with which their row goes when it is purged."""
 
 
+@runtime_checkable
+class Copies(Protocol):
+    """A database that can be copied to a file and back, as a whole."""
+
+    def backup_to(self, path: str) -> None:
+        """Copy the whole store, as it is at one instant, into a new private file."""
+
+    def restore_from(self, path: str, *, set_aside: bool = False) -> str:
+        """Replace the whole content by that of such a file, which is the caller's to throw away.
+
+        Other connections go on and see the new content. Numbers that were given to events are not
+        given again. A store too damaged to be written to is moved aside first, with `set_aside` any
+        store; gives its new place.
+        """
+
+
 class Backend(Protocol):
     """A storage engine."""
 
