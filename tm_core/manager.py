@@ -765,29 +765,13 @@ class TaskManager:
             PluginError: The action failed in a way that its plugin did not foresee.
         """
         fields = self.host.fields_on(command)
-<<<<<<< HEAD
         positional, named = signature.bind(given, self.store.resolve, fields, self._moment)
-        calls = self.host.calls
-        mark = calls.mark
-        try:
+        mark = self.host.calls.mark
+        with explained(self.host, plugin, command):
             result = function(self._context(plugin.name), *positional, **named)
-            if calls.leave_opened(mark):
+            if self.host.calls.leave_opened(mark):
                 raise RuntimeError("it left a transaction open")
             return result
-        except (TmError, AlreadyDone, BrokenPipeError):
-            raise
-        except (Exception, SystemExit) as error:
-            if self.host.strict or plugin.name not in self.host.enabled:
-                raise
-            raise PluginError(
-                f"plugin '{plugin.name}' ({plugin.source}): '{command}': {describe(error)}",
-                "--debug shows where, if you are its author",
-            ) from error
-=======
-        positional, named = signature.bind(given, self.store.resolve, fields)
-        with explained(self.host, plugin, command):
-            return function(self._context(plugin.name), *positional, **named)
->>>>>>> main
 
     def once(self, key: str, action: str, *arguments: Any, **named: Any) -> Any:
         """Run an action under an idempotency key; done before, it gives the task that it was about.
@@ -826,7 +810,7 @@ def explained(host: Host, plugin: Installed, command: str) -> Iterator[None]:
         yield
     except (TmError, AlreadyDone, BrokenPipeError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if host.strict or plugin.name not in host.enabled:
             raise
         raise PluginError(

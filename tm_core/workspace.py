@@ -15,12 +15,9 @@ from .language.when import instant_now
 from .model import Plugin
 from .plugin_host.host import Host, in_code
 from .plugin_host.registry import describe, installed_plugins
-<<<<<<< HEAD
 from .plugin_host.troubles import Trouble, recall, remember
-=======
 from .storage import location
 from .storage.location import FILE, FOLDER
->>>>>>> main
 from .storage.sqlite import SQLiteBackend
 
 

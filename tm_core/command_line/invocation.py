@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import os
-<<<<<<< HEAD
 from collections.abc import Callable, Mapping
-from typing import Any
-=======
-from collections.abc import Mapping
 from typing import Any, NoReturn
->>>>>>> main
 
 import click
 
@@ -17,12 +12,8 @@ from tm_core.engine.changes import AlreadyDone
 from tm_core.engine.plugin_context import PluginContext
 from tm_core.errors import DatabaseError, InvalidValue, PluginError, TmError, UsageError
 from tm_core.language.text import quote
-<<<<<<< HEAD
 from tm_core.language.when import instant_now
-from tm_core.manager import TaskManager
-=======
 from tm_core.manager import TaskManager, explained
->>>>>>> main
 from tm_core.model import Action, Command, Field
 from tm_core.plugin_host.actions import Parameter, Signature, signature_of
 from tm_core.plugin_host.registry import Installed

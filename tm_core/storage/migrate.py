@@ -6,13 +6,9 @@ and the record that it was done are one transaction.
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-import re
-from collections.abc import Callable, Sequence
-=======
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
->>>>>>> main
 from typing import NamedTuple
 
 from tm_core.context import Database
