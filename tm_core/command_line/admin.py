@@ -12,7 +12,15 @@ import click
 
 from tm_core.configuration.config import user_config_path
 from tm_core.configuration.settings import parse_value
-from tm_core.errors import BlankStore, ConfigError, InvalidValue, NoStore, TmError, UsageError
+from tm_core.errors import (
+    BlankStore,
+    ConfigError,
+    ForeignStore,
+    InvalidValue,
+    NoStore,
+    TmError,
+    UsageError,
+)
 from tm_core.language import values
 from tm_core.language.text import nearest, quote, visible
 from tm_core.model import Field, Setting
@@ -62,6 +70,9 @@ def init() -> None:
             run.manager  # noqa: B018  # opening it checks it and brings it up to date
         except BlankStore:  # as an interrupted run leaves it
             created = True
+        except ForeignStore as error:
+            click.get_current_context().invoke(run.command(error.command))
+            return
     if created and not run.output.dry_run:
         path = run.create(folder, wanted).database.url
         _ignore(folder)

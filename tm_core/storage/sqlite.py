@@ -83,7 +83,7 @@ class SQLite:
         try:
             self._run(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._run("PRAGMA foreign_keys = ON")
-            if create:
+            if create and self.is_blank():  # a file that is not ours must stay as it is
                 self._run("PRAGMA journal_mode = WAL")
         except DatabaseError:
             self._connection.close()
