@@ -166,7 +166,9 @@ class TaskManager:
             return BlankStore(f"{url} is empty", "tm init makes a task store of it")
         for each in self.host.implementations("foreign_store"):
             try:
-                found: Foreign | None = self.host.invoke(each, path=url)
+                found = self.host.invoke(each, path=url) or None
+                if not isinstance(found, Foreign | None):
+                    raise TypeError(f"foreign_store gave {type(found).__name__}, not a Foreign")
             except Exception as error:
                 self.host.blame(each.plugin, "foreign_store", error)
                 continue

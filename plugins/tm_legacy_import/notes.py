@@ -99,7 +99,8 @@ def _parsed(path: str, name: str, content: bytes, changed: float, tasks: Set[str
     written = datetime.fromtimestamp(changed, UTC).isoformat()
     head, *rest = _ENTRY.split(text)
     entries = [(written, head)]
-    entries += [(instant(at) or written, body) for at, body in zip(rest[::2], rest[1::2])]
+    dated = zip(rest[::2], rest[1::2], strict=True)
+    entries += [(instant(at) or written, body) for at, body in dated]
     return Found(path, [Note(*owner, at, body.strip()) for at, body in entries if body.strip()])
 
 

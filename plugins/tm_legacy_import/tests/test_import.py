@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tm_core import TaskManager
 from tm_core.api import DatabaseError
 from tm_core.testing import Cli, Process, run_readme
