@@ -21,6 +21,7 @@ from .context import (
     Row,
     SQLDialect,
     TaskSet,
+    Upkeep,
     Validator,
 )
 from .engine.figures import Insight, Spread
@@ -70,6 +71,7 @@ from .model import (
 from .plugin_host.actions import Param, TaskId, signature_of
 from .plugin_host.host import Host
 from .plugin_host.registry import Installed, describe
+from .storage.chain import event_digest, next_head
 from .storage.migrate import check_schema
 from .workspace import Workspace
 
@@ -127,6 +129,7 @@ __all__ = [
     "TaskManager",
     "TaskSet",
     "TmError",
+    "Upkeep",
     "UsageError",
     "ValidationError",
     "Validator",
@@ -139,6 +142,7 @@ __all__ = [
     "current_run",
     "describe",
     "dry_run_option",
+    "event_digest",
     "format_local",
     "format_relative",
     "hookimpl",
@@ -147,6 +151,7 @@ __all__ = [
     "load_yaml",
     "names",
     "nearest",
+    "next_head",
     "parse",
     "parse_duration",
     "parse_instant",
