@@ -67,7 +67,9 @@ def hooks(name: str, body: str, arguments: str = "ctx", cause: str = "", **more:
     return Bad(manifest, cause or f"{name}: ", hooks=text, **more)
 
 
-NOT_GATES = [hook for hook in HOOKS if hook not in ("task_validate", "storage_backends")]
+NOT_GATES = [
+    hook for hook in HOOKS if hook not in ("task_validate", "storage_backends", "foreign_store")
+]
 RAISING = "@hookimpl\ndef {}():\n    raise RuntimeError('as ever')\n"
 TABLE = "CREATE TABLE probe_thing (task_id TEXT PRIMARY KEY NOT NULL);\n"
 
