@@ -58,8 +58,8 @@ def api() -> Iterator[str]:
     yield "# The API of plugins"
     yield ""
     version = ".".join(map(str, tm_core.api.API_VERSION))
-    yield f"Version {version}. A manifest names the one that it needs, as a major version, `api=1`,"
-    yield "or with the least minor one, `api=(1, 0)`. A minor version only adds. What is to go stays"
+    yield f"Version {version}. A manifest names the one that it needs, as a major one, `api=1`,"
+    yield "or with the least minor one, `api=(1, 0)`. A minor version only adds. What goes stays"
     yield "for two minor versions, and `tm plugins doctor` tells who uses it."
     for title, module in (("For plugins", tm_core.api), ("For their tests", tm_core.testing)):
         yield ""
