@@ -12,6 +12,7 @@ called alone can be blamed alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -107,6 +108,23 @@ class Hooks:
             def task_details(ctx, tasks):
                 rows = ctx.query_for(tasks, "SELECT task_id, note FROM notes_note")
                 return {"notes": {row["task_id"]: row["note"] for row in rows}}
+        """
+
+    @hookspec
+    def task_reading(
+        self, ctx: Context, options: Mapping[str, Any], given: Mapping[str, Any]
+    ) -> AbstractContextManager[None] | None:
+        """Let a command read another state of the store than that of now.
+
+        For a field that is not stored and that the manifest names in the hook's `when`: on the
+        commands that the field names, it is an option, and `options` has what was given for it.
+        `given` has what else the command was given. Runs before anything is read. The context
+        manager is entered then and left when the command is done; inside it, temporary tables of
+        the same names may stand before those of the store. Raising stops the command.
+
+            @hookimpl
+            def task_reading(ctx, options):
+                return past(ctx.database, options["as_of"])
         """
 
     @hookspec

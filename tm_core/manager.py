@@ -6,7 +6,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from keyword import iskeyword
 from typing import Any
 
@@ -754,9 +754,28 @@ class TaskManager:
             PluginError: The action failed in a way that its plugin did not foresee.
         """
         fields = self.host.fields_on(command)
-        positional, named = signature.bind(given, self.store.resolve, fields)
-        with explained(self.host, plugin, command):
-            return function(self._context(plugin.name), *positional, **named)
+        with self._reading(command, given) as rest:
+            positional, named = signature.bind(rest, self.store.resolve, fields)
+            with explained(self.host, plugin, command):
+                return function(self._context(plugin.name), *positional, **named)
+
+    @contextmanager
+    def _reading(self, command: str, given: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """Let plugins say what is read, by options of theirs; gives what else was given."""
+        known = self.host.reading_options(command)
+        options = {name: values.check(known[name], given[name]) for name in given if name in known}
+        if not options:
+            yield given
+            return
+        rest = {name: value for name, value in given.items() if name not in options}
+        with ExitStack() as stack:
+            for each in self.host.implementations("task_reading", options):
+                stack.enter_context(explained(self.host, each.plugin, command))
+                context = self._context(each.plugin.name)
+                state = self.host.invoke(each, ctx=context, options=options, given=rest)
+                if state is not None:
+                    stack.enter_context(state)
+            yield rest
 
     def once(self, key: str, action: str, *arguments: Any, **named: Any) -> Any:
         """Run an action under an idempotency key; done before, it gives the task that it was about.
