@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -715,6 +716,7 @@ EXERCISES: dict[str, Callable[[TaskManager], object]] = {
     "task_details": lambda tm: tm.get(tm.add("x").id),
     "criterion_validators": lambda tm: tm.ask(),
     "evidence": lambda tm: tm.complete(tm.add("x").id),
+    "task_reading": lambda tm: tm.ask(as_of="x"),
     "metric_calculators": lambda tm: tm.ask(),
     "event_handlers": lambda tm: tm.add("x"),
     "config_providers": lambda tm: None,  # opening the store asks for them
@@ -724,6 +726,10 @@ EXERCISES: dict[str, Callable[[TaskManager], object]] = {
     ),
 }
 """What makes the kernel call each hook."""
+
+AS_OF = Field("as_of", "str", on=("ask",), stored=False)
+NEEDS: dict[str, Any] = {"task_reading": {"fields": (AS_OF,), "when": ("as_of",)}}
+"""What a plugin must declare besides, so that the kernel calls the hook."""
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -736,13 +742,16 @@ def test_a_plugin_that_is_off_is_not_touched(
         f"from tm_core.api import hookimpl\n@hookimpl\ndef {hook}():\n    return ()\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    off = Plugin("probe", "Probe", hooks={hook: Hook(name)}, enabled=False)
+    needs = NEEDS.get(hook, {"fields": (), "when": ()})
+    hooks = {hook: Hook(name, needs["when"])}
+    off = Plugin("probe", "Probe", fields=needs["fields"], hooks=hooks, enabled=False)
 
     def exercise(plugin: Plugin) -> None:
         try:
             EXERCISES[hook](store(asker(hook), plugin))
         except TmError:
-            assert hook == "storage_backends"  # nobody offers this kind of store
+            # Nobody offers this kind of store, or this option.
+            assert hook in ("storage_backends", "task_reading")
 
     exercise(off)
     assert name not in sys.modules
@@ -764,6 +773,46 @@ def test_every_hook_is_documented() -> None:
 
     for hook in HOOKS:
         assert "Runs" in (getattr(Hooks, hook).__doc__ or "") or hook == "event_handlers", hook
+
+
+# task_reading
+
+
+def test_task_reading_works(make: Make, store: Open) -> None:
+    seen: list[Any] = []
+
+    @contextmanager
+    def other(ctx: Context) -> Iterator[None]:
+        """Read another table in place of the store's."""
+        database = ctx.database
+        database.execute("CREATE TEMPORARY TABLE task AS SELECT * FROM task")
+        database.execute("UPDATE task SET title = 'as it was'")
+        yield
+        database.execute("DROP TABLE temp.task")
+        seen.append("left")
+
+    def task_reading(ctx: Context, options: Any, given: Any) -> Any:
+        seen.append((dict(options), dict(given)))
+        return other(ctx)
+
+    def titles(ctx: Context, extra: int = 0) -> list[str]:
+        """Look."""
+        return [task.title for task in ctx.find()]
+
+    looks = Plugin("looks", "", actions={"ask": Action(titles, "")})
+    tm = store(make(**NEEDS["task_reading"], task_reading=task_reading), looks)
+    tm.add("as it is")
+    assert tm.ask(extra=3, as_of="y") == ["as it was"]
+    assert seen == [({"as_of": "y"}, {"extra": 3}), "left"]
+    assert tm.ask() == ["as it is"]
+    assert len(seen) == 2
+
+
+def test_task_reading_raises(make: Make, store: Open) -> None:
+    tm = store(make(**NEEDS["task_reading"], task_reading=boom), asker("task_reading"))
+    with pytest.raises(PluginError, match=f"plugin 'probe'.*{BOOM[:5]}"):
+        tm.ask(as_of="y")
+    tm.ask()
 
 
 # How plugins are called
@@ -985,7 +1034,7 @@ def test_tm_strict_raises_what_the_plugin_raised(
     hook: str, make: Make, store: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TM_STRICT", "1")
-    tm = store(make(**{hook: boom}), asker(hook))
+    tm = store(make(**NEEDS.get(hook, {}), **{hook: boom}), asker(hook))
     with pytest.raises(ValueError, match="bad\nday"):
         EXERCISES[hook](tm)
 
