@@ -89,6 +89,7 @@ LAYERS = """
     language.expressions
     context
     hookspecs  plugin_host.actions  command_line.output
+    command_line.audit
     command_line.verbs
     command_line.views
     api
