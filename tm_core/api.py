@@ -14,6 +14,7 @@ from .context import (
     Backend,
     ConfigProvider,
     Context,
+    Copies,
     Database,
     Handler,
     MetricCalculator,
@@ -27,9 +28,13 @@ from .engine.privacy import readable
 from .errors import (
     ConfigError,
     Conflict,
+    DamagedStore,
+    DatabaseBusy,
     DatabaseError,
     ExpressionError,
+    FeatureDisabled,
     InvalidValue,
+    NewerSchema,
     NoStore,
     NotFound,
     PluginError,
@@ -64,6 +69,7 @@ from .model import (
 from .plugin_host.actions import Param, TaskId, signature_of
 from .plugin_host.host import Host
 from .plugin_host.registry import Installed, describe
+from .storage.migrate import check_schema
 from .workspace import Workspace
 
 __all__ = [
@@ -82,11 +88,15 @@ __all__ = [
     "ConfigProvider",
     "Conflict",
     "Context",
+    "Copies",
+    "DamagedStore",
     "Database",
+    "DatabaseBusy",
     "DatabaseError",
     "Document",
     "Event",
     "ExpressionError",
+    "FeatureDisabled",
     "Field",
     "Finding",
     "Handler",
@@ -96,6 +106,7 @@ __all__ = [
     "Installed",
     "InvalidValue",
     "MetricCalculator",
+    "NewerSchema",
     "NoStore",
     "NotFound",
     "Output",
@@ -121,6 +132,7 @@ __all__ = [
     "cache_path",
     "check",
     "check_records",
+    "check_schema",
     "compose_yaml",
     "current_run",
     "describe",

@@ -122,6 +122,9 @@ class Action(NamedTuple):
     local: bool = False
     """It reads or writes files that its parameters name: for this machine's users only, so a plugin
     that serves actions to others leaves it out."""
+    needs_store: bool = True
+    """False: the store is opened when the action first asks for something in it, so that it also
+    runs where there is none, or a damaged one. Such an action takes no tasks and no fields."""
 
 
 class Command(NamedTuple):
