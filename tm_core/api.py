@@ -21,6 +21,7 @@ from .context import (
     Row,
     SQLDialect,
     TaskSet,
+    Upkeep,
     Validator,
 )
 from .engine.figures import Insight, Spread
@@ -69,6 +70,7 @@ from .model import (
 from .plugin_host.actions import Param, TaskId, signature_of
 from .plugin_host.host import Host
 from .plugin_host.registry import Installed, describe
+from .storage.chain import event_digest, next_head
 from .storage.migrate import check_schema
 from .workspace import Workspace
 
@@ -125,6 +127,7 @@ __all__ = [
     "TaskManager",
     "TaskSet",
     "TmError",
+    "Upkeep",
     "UsageError",
     "ValidationError",
     "Validator",
@@ -137,6 +140,7 @@ __all__ = [
     "current_run",
     "describe",
     "dry_run_option",
+    "event_digest",
     "format_local",
     "format_relative",
     "hookimpl",
@@ -145,6 +149,7 @@ __all__ = [
     "load_yaml",
     "names",
     "nearest",
+    "next_head",
     "parse",
     "parse_duration",
     "parse_instant",

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from keyword import iskeyword
 from typing import Any
 
-from .context import Database
+from .context import Database, Row
 from .engine.changes import AlreadyDone, Changes
 from .engine.outbox import Outbox
 from .engine.plugin_context import PluginContext, Session
@@ -32,9 +32,10 @@ from .plugin_host.actions import Signature, signature_of
 from .plugin_host.host import Host
 from .plugin_host.registry import Installed, describe
 from .storage import migrate
+from .storage.location import FOLDER
 from .storage.migrate import kernel_migrations
 from .storage.store import Store, new_event_id, new_task_id
-from .workspace import FOLDER, Workspace
+from .workspace import Workspace
 
 _ACTOR = Field("actor", "str", max_length=200)
 _KEY = Field("key", "str", max_length=500)
@@ -533,6 +534,10 @@ class TaskManager:
 
     def _readable(self, event: Event) -> Event:
         return {**event, "data": readable(event["data"], self.actor)}
+
+    def history(self) -> Iterator[Row]:
+        """All events in their order, one at a time, as the log holds them: `data` is JSON text."""
+        return self.store.history()
 
     def undo(self, seq: int | None = None) -> list[Event]:
         """Take back the transaction of an event, or the actor's last one; gives its events.

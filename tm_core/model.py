@@ -7,7 +7,7 @@ and users feel every millisecond before the first line of work.
 from __future__ import annotations
 
 from collections.abc import Generator, ItemsView, Iterable, Iterator, Mapping, MutableMapping
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 API_VERSION = (1, 0)
 """Of plugins' API, (major, minor): a minor version only adds."""
@@ -211,6 +211,8 @@ class Event(TypedDict):
     type: str
     task_id: str | None
     data: dict[str, Any]
+    digest: NotRequired[str | None]
+    """Of this event and the one before it about the same task; None before digests were kept."""
 
 
 class Document:

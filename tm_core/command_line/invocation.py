@@ -10,7 +10,7 @@ import click
 
 from tm_core.engine.changes import AlreadyDone
 from tm_core.engine.plugin_context import PluginContext
-from tm_core.errors import DatabaseError, PluginError, TmError, UsageError
+from tm_core.errors import DatabaseError, InvalidValue, PluginError, TmError, UsageError
 from tm_core.language.text import quote
 from tm_core.manager import TaskManager, explained
 from tm_core.model import Action, Command, Field
@@ -246,7 +246,15 @@ class ActionCommand(click.Command):
         """Run the action."""
         given = {n: v for n, v in ctx.params.items() if v is not None and v != ()}
         given = {n: list(v) if isinstance(v, tuple) else v for n, v in given.items()}
-        of(ctx).perform(self, given)
+        try:
+            of(ctx).perform(self, given)
+        except InvalidValue as error:
+            # Its author knows a parameter's name, its user the option's spelling.
+            name = str(error.details.get("field"))
+            for parameter in self.signature.parameters:
+                if (parameter.name, parameter.kind) == (name, "option"):
+                    error.message = error.message.replace(name, parameter.flags[-1], 1)
+            raise
 
 
 def _shared(*, writes: bool, taken: set[str]) -> list[click.Parameter]:

@@ -31,7 +31,7 @@ class MigrationSet(NamedTuple):
     """Gives a step's SQL by its name. Called only for what is pending."""
 
 
-KERNEL_STEPS = ("0001_initial.sql",)
+KERNEL_STEPS = ("0001_initial.sql", "0002_event_chain.sql")
 
 
 def kernel_migrations() -> MigrationSet:
