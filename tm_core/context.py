@@ -33,6 +33,10 @@ class Context(Protocol):
         """The time of this operation, UTC, as it is stored."""
 
     @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment variables of whoever opened the store."""
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """The plugin's own settings, checked, with defaults."""
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         MetricCalculator,
         Validator,
     )
-    from .model import Change, Finding, Problem, Task
+    from .model import Availability, Change, Finding, Problem, Task
 
 hookspec = pluggy.HookspecMarker("tm")
 hookimpl = pluggy.HookimplMarker("tm")
@@ -74,6 +74,35 @@ class Hooks:
                 if "depends_on" in change.options:
                     for other in change.options["depends_on"]:
                         ctx.put("dependencies_edge", {"task_id": change.after.id, ...}, {...})
+        """
+
+    @hookspec
+    def event_validate(self, ctx: Context, event_type: str, task_id: str) -> None:
+        """Refuse, by raising a TmError, what a plugin records about a task beside changing it.
+
+        Runs in the transaction, for each `ctx.event` about a task; not for changes of the task,
+        which `task_validate` sees, nor for what another change brings about. `Hook.when` names
+        types of event. When it raises anything else, the event is refused too, "could not check",
+        unless `--force` is given: the gate fails closed.
+
+            @hookimpl
+            def event_validate(ctx, event_type, task_id):
+                if ctx.get(task_id)["archived"]:
+                    raise Conflict(f"task {task_id} is archived")
+        """
+
+    @hookspec
+    def task_availability(self, ctx: Context) -> Iterable[Availability]:  # type: ignore[empty-body]
+        """Say which tasks can be taken up now, where their status alone does not tell.
+
+        Runs when somebody asks for work that can be started, as the plugin that answers does by
+        `ctx.collect("task_availability")`. The conditions are SQL over the table `task`, so that
+        any number of tasks is judged in one query. When it raises, its conditions are left out and
+        a line says so.
+
+            @hookimpl
+            def task_availability(ctx):
+                yield Availability(held=f"task.snoozed_until > '{ctx.now}'")
         """
 
     @hookspec

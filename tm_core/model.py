@@ -179,6 +179,15 @@ class Problem(NamedTuple):
     hint: str = ""
 
 
+class Availability(NamedTuple):
+    """Conditions in SQL about which tasks can be taken up now; an empty one says nothing."""
+
+    held: str = ""
+    """True of a task, a row of the table `task`, that cannot be taken up although it is pending."""
+    freed: str = ""
+    """A SELECT of the ids of tasks that can be taken up although they are in progress."""
+
+
 class Finding(NamedTuple):
     """What a health check found."""
 
@@ -309,6 +318,7 @@ class Change:
         "actor",
         "after",
         "before",
+        "caused",
         "data",
         "defaults",
         "details",
@@ -337,6 +347,8 @@ class Change:
         self.actor = actor
         self.before = before
         """None when the task is new."""
+        self.caused = False
+        """Another change brings it about: nobody asked for this one by itself."""
         self.after = after
         """As it will be written. `task_draft` may change its values."""
         self.given = frozenset(given)

@@ -487,3 +487,15 @@ def test_a_new_id_that_is_taken_is_drawn_again(
     monkeypatch.setattr(os, "urandom", lambda size: next(drawn) if size == 4 else real(size))
     tasks = [tm_store.add("x"), tm_store.restore({"title": "y"}), tm_store.add("z")]
     assert [bytes.fromhex(task.id) for task in tasks] == [b"same", b"more", b"last"]
+
+
+def test_deleting_heeds_the_version(tm_store: TaskManager) -> None:
+    task = tm_store.add("x")
+    tm_store.update(task.id, title="y")
+    with pytest.raises(Conflict, match="has version 2, not 1"):
+        tm_store.delete(task.id, if_version=1)
+    assert tm_store.delete(task.id, if_version=2).status == "deleted"
+    with pytest.raises(Conflict, match="has version 3, not 2"):
+        tm_store.delete(task.id, purge=True, if_version=2)
+    tm_store.delete(task.id, purge=True, if_version=3)
+    assert tm_store.find(status="deleted") == []

@@ -141,12 +141,27 @@ class Changes:
     ) -> Iterator[None]:
         """Record one event with all rows that are put inside the block."""
         with self.transaction():
+            if task_id is not None and not self._depth:
+                self._validate_event(event_type, task_id)
             rows: list[list[Any]] = []
             with self._recording(rows) as held:
                 yield
             self.append(event_type, task_id, {**data, **({"rows": rows} if rows else {})})
             for each in held:
                 self.append(*each)
+
+    def _validate_event(self, event_type: str, task_id: str) -> None:
+        for each in self.host.implementations("event_validate", {event_type}):
+            context = self._context(each.plugin.name)
+            try:
+                self.host.invoke(each, ctx=context, event_type=event_type, task_id=task_id)
+            except Exception as error:
+                if is_refusal(error):
+                    raise
+                self.host.blame(each.plugin, "event_validate", error)
+                if not self.force:
+                    problem = _could_not_check(each.plugin)
+                    raise ValidationError(problem.message, problem.hint) from error
 
     @contextmanager
     def _recording(
@@ -208,6 +223,7 @@ class Changes:
         """
         if self._depth >= _DEEPEST:
             raise _Endless(f"changes bring each other about, more than {_DEEPEST} deep")
+        change.caused = self._depth > 0
         self._depth += 1
         try:
             self._apply(change, event_type)

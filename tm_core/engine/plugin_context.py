@@ -50,6 +50,10 @@ class PluginContext:
         return self._session().changes.now
 
     @property
+    def environ(self) -> Mapping[str, str]:
+        return self._session().workspace.environ
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         return self._session().workspace.host.settings(self._plugin)
 

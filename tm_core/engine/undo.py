@@ -30,7 +30,9 @@ def undo(changes: Changes, seq: int | None) -> list[Event]:
         if not any(_changed_something(event) for event in events):
             raise NotFound(f"event {chosen['seq']} changed nothing that could be undone")
         undone = [_revert(changes, event) for event in events]
-        changes.settle_undone([change for change in undone if change is not None])
+        there = [change for change in undone if change is not None]
+        # One that was added and then changed has gone by now.
+        changes.settle_undone([one for one in there if store.get(one.after.id) is not None])
     return events
 
 
