@@ -111,7 +111,8 @@ class Hooks:
 
         An undo writes tasks and plugins' rows back as the log has them, without the other hooks.
         Runs in its transaction, after that: each change (its action is `undo`) holds a task as it
-        was before the undo and as it is now, and in `rows` what was written back. Write through
+        was before the undo and as it is now, and in `rows` what was written back; one that is gone,
+        because its adding was undone, has the status `deleted` in `after`. Write through
         `ctx.update`, or inside `ctx.event`. Raising a TmError refuses the undo; any other error
         rolls back this plugin's share, and a line says so.
 

@@ -103,7 +103,8 @@ class Hook(NamedTuple):
     """A module's dotted name; in a plugin made in code, any object that has the function."""
     when: tuple[str, ...] = ()
     """For hooks about a change: names of fields, options or details, or types of event such as
-    `task.completed`; the hook is called only if one of them is touched, or is what happens. For
+    `task.completed`; the hook is called only if one of them is touched, or is what happens.
+    `priority.changed` is the field of a task that is there, and leaves new ones out. For
     `event_handlers`: patterns such as `task.*`. Empty: always."""
 
 

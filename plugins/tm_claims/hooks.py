@@ -71,7 +71,7 @@ def task_undone(ctx: Context, changes: Sequence[Change]) -> None:
     """Let no token come back: a claim that was lost stays lost when the next one is undone."""
     for change in changes:
         for table, key, now, then in change.rows:
-            if table == leases.TABLE:
+            if table == leases.TABLE and change.after.status != "deleted":
                 _settle(ctx, str(key["task_id"]), now, then)
 
 

@@ -65,7 +65,9 @@ def unreserve(ctx: Context, task: TaskId, *patterns: Pattern) -> dict[str, Any]:
 
 
 def reservations(
-    ctx: Context, *, every: Annotated[bool, Param("Also of unclaimed tasks", options=("--all",))] = False
+    ctx: Context,
+    *,
+    every: Annotated[bool, Param("Also of unclaimed tasks", options=("--all",))] = False,
 ) -> list[dict[str, Any]]:
     """List what claimed tasks reserve, with the ids of the claimed tasks that each overlaps."""
     rows = _live(ctx)

@@ -399,7 +399,10 @@ def _could_not_check(plugin: Installed) -> Problem:
 
 def _occasions(change: Change) -> set[str]:
     """What `Hook.when` may name of a change: what it touches, and what happens by it."""
-    return {*change.touched, type_of(change)}
+    occasions = {*change.touched, type_of(change)}
+    if change.before is not None:
+        occasions.update(f"{name}.changed" for name in change.changed)
+    return occasions
 
 
 def type_of(change: Change) -> str:

@@ -165,12 +165,13 @@ def test_others_may_add_to_a_claimed_task_and_not_turn_it(
     ann.claim(task.id)
     bob.update(task.id, title="y")
     bob.progress(task.id, "saw it")
-    for turn in (
+    turns: list[Callable[[], Any]] = [
         lambda: bob.complete(task.id),
         lambda: bob.update(task.id, status="cancelled"),
         lambda: bob.delete(task.id),
         lambda: bob.delete(task.id, purge=True),
-    ):
+    ]
+    for turn in turns:
         with pytest.raises(Conflict, match="is claimed by ann"):
             turn()
     bob.complete(task.id, force=True)
