@@ -4,6 +4,7 @@ from .command_line.output import Output
 from .command_line.verbs import Page
 from .command_line.views import listed, summary
 from .configuration.cache import cache_path, read_json, write_atomically, write_json_atomically
+from .configuration.consent import Approval, Approvals
 from .configuration.yaml_file import parse_any as load_yaml
 from .context import (
     Backend,
@@ -32,6 +33,7 @@ from .errors import (
 )
 from .hookspecs import hookimpl
 from .language.expressions import FUNCTIONS, names, parse
+from .language.text import mentions
 from .language.values import check, check_records, visible
 from .language.when import format_local, format_relative, instant_now, parse_duration, parse_instant
 from .model import (
@@ -61,6 +63,8 @@ __all__ = [
     "PRIORITIES",
     "STATUSES",
     "Action",
+    "Approval",
+    "Approvals",
     "Backend",
     "Change",
     "Command",
@@ -106,6 +110,7 @@ __all__ = [
     "instant_now",
     "listed",
     "load_yaml",
+    "mentions",
     "names",
     "parse",
     "parse_duration",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from tm_core.api import Context, Param, Task, TaskId, ValidationError
+from tm_core.api import Context, Param, Task, TaskId, ValidationError, mentions
 
 from . import contributions
 
@@ -125,7 +125,7 @@ def _contribute(ctx: Context, task: str, kind: str, message: str) -> dict[str, A
     if not message.strip():
         raise ValidationError("the message is empty", "say what there is to say")
     private = kind == "note"
-    called = [] if private else contributions.mentions(message)
+    called = [] if private else mentions(message)
     data = {"message": message, **({"mentions": called} if called else {})}
     owner = ctx.actor if private else None
     with ctx.event(contributions.EVENTS[kind], task, private_to=owner, **data):

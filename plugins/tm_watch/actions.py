@@ -23,11 +23,11 @@ def notifications(
         int | None, Param("Since this event, instead of what you have seen", minimum=0)
     ] = None,
 ) -> dict[str, Any]:
-    """Give what is new for the actor since he last asked, in the order in which it happened.
+    """Give what is new for the actor since the last time, in the order in which it happened.
 
     Args:
         everything: Also what does not concern the actor.
-        own: Also what the actor did himself.
+        own: Also what the actor did.
         peek: Let it be new the next time, too.
         limit: At most so many; what is left out stays new. 0 for all.
         after: Since this event of the log, instead of since what was seen.

@@ -85,7 +85,7 @@ def imports(tree: ast.AST, module: str, is_package: bool) -> Iterator[tuple[int,
 LAYERS = """
     errors  model  configuration.cache  language.text  engine.figures  engine.privacy
     language.when  language.syntax  configuration.yaml_file
-    language.values
+    language.values  configuration.consent
     language.expressions
     context
     hookspecs  plugin_host.actions  command_line.output

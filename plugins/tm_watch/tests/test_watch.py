@@ -149,6 +149,26 @@ def test_mentions_come_first_and_peeking_moves_nothing(tm_cli: Cli) -> None:
     assert [item["mentioned"] for item in items] == [True, False]
 
 
+def test_a_call_in_any_text_reaches_whom_it_calls(tm_open: Open) -> None:
+    bea, ada = tm_open(actor="bea"), tm_open(actor="ada")
+
+    def told() -> list[tuple[str, bool]]:
+        found = bea.notifications()["notifications"]
+        return [(each["type"], each["mentioned"]) for each in found]
+
+    task = ada.add("Ask @bea", description="of a@bea.example, @beatrix").id
+    assert told() == [("task.created", True)]
+    ada.update(task, title="Ask @bea soon")  # was called already
+    ada.update(task, description='"@bea"\n')
+    assert told() == [("task.updated", True)]
+    ada.undo()
+    ada.progress(task, "stuck, @bea")
+    ada.complete(task, completion_summary="thanks to @bea!")
+    assert told() == [("progress.added", True), ("task.completed", True)]
+    ada.add("@carl @bea.smith @Bea")
+    assert told() == []
+
+
 def test_broadcasts_are_a_setting(tm_cli: Cli) -> None:
     tm_cli("config", "set", "watch.broadcasts", "task.completed")
     task = tm_cli.add("x")
@@ -223,7 +243,7 @@ def test_a_command_gets_each_event_in_order(tm_cli: Cli) -> None:
     task = tm_cli.add("x; touch evil", "--assignee", "bea")
     tm_cli("share", task, "@bea $(touch evil)")
     command = script(tm_cli, "open('got', 'a').write(sys.stdin.read())")
-    tm_cli("--actor", "bea", "watch", "--exec", command)
+    tm_cli("--actor", "bea", "watch", "--yes", "--exec", command)
     got = [json.loads(line) for line in (tm_cli.folder / "got").read_text().splitlines()]
     assert [item["message"] for item in got] == ["x; touch evil", "@bea $(touch evil)"]
     assert not (tm_cli.folder / "evil").exists()
@@ -233,7 +253,7 @@ def test_what_a_command_fails_at_stays_new(tm_cli: Cli) -> None:
     for title in ("good", "bad", "later"):
         tm_cli.add(title, "--assignee", "bea")
     command = script(tm_cli, "sys.exit(3 if '\"bad\"' in sys.stdin.read() else 0)")
-    result = tm_cli("--actor", "bea", "watch", "--exec", command, code=1)
+    result = tm_cli("--actor", "bea", "watch", "--yes", "--exec", command, code=1)
     assert "gave exit code 3 at event 2" in result.err
     left = tm_cli("--actor", "bea", "watch", "--json").json
     assert [item["title"] for item in left] == ["bad", "later"]
@@ -244,6 +264,38 @@ def test_no_configuration_can_name_a_command(tm_cli: Cli) -> None:
     config.write_text("watch: {exec: 'touch evil'}\n", encoding="utf-8")
     assert "unknown key" in tm_cli("watch", code=1).err
     assert not (tm_cli.folder / "evil").exists()
+
+
+def test_a_command_runs_once_it_was_approved_as_it_is(tm_cli: Cli) -> None:
+    tm_cli.add("first", "--assignee", "bea")
+    command = script(tm_cli, "open('got', 'a').write('x')")
+    watch = ["--actor", "bea", "watch", "--exec", command]
+    refused = tm_cli(*watch, code=5)
+    assert (refused.out, "was not approved on this machine" in refused.err) == ("", True)
+    (asked,) = tm_cli("trust", "--json").json
+    assert asked["what"] == f"{command} (in {tm_cli.folder})"
+    tm_cli("trust", "approve", asked["digest"], "--yes")
+    assert "first" in tm_cli(*watch).out
+    assert (tm_cli.folder / "got").read_text() == "x"
+
+    # The script came with the project, and changed with it: that is another content.
+    script(tm_cli, "open('evil', 'a')")
+    tm_cli.add("second", "--assignee", "bea")
+    assert "was not approved" in tm_cli(*watch, code=5).err
+    assert not (tm_cli.folder / "evil").exists()
+    script(tm_cli, "open('got', 'a').write('x')")
+    assert "second" in tm_cli(*watch).out
+
+    # Nor is the same command approved for another folder.
+    other = Cli(tm_cli.folder / "other")
+    other.folder.mkdir()
+    assert "was not approved" in other(*watch, code=5).err
+
+
+def test_a_huge_script_is_not_read_whole(tm_cli: Cli) -> None:
+    with (tm_cli.folder / "huge").open("wb") as file:
+        file.truncate(2_000_000_000)
+    assert "too large to be approved" in tm_cli("watch", "--exec", "cat huge", code=5).err
 
 
 # As long as it runs
