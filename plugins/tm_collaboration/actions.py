@@ -72,6 +72,9 @@ def context(
         int, Param("At most so many of the last contributions; 0 for all", minimum=0)
     ] = 20,
     shared: Annotated[bool, Param("Without your own notes")] = False,
+    budget: Annotated[
+        int | None, Param("All that matters about the task, in so many tokens")
+    ] = None,
 ) -> dict[str, Any]:
     """Show who takes part in a task, what they told each other last, and your own notes.
 
@@ -79,7 +82,11 @@ def context(
         task: The task.
         limit: At most so many contributions, the last ones; 0 for all.
         shared: Without the notes of the one who asks.
+        budget: Instead, all that matters about the task, in at most so many tokens: see `brief`.
     """
+    if budget is not None:
+        text: dict[str, Any] = ctx.tasks.brief(task, budget=budget, shared=shared)
+        return text
     found = ctx.get(task)
     return {
         "task_id": found.id,

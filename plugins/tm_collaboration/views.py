@@ -31,6 +31,9 @@ def assigned(task: Task, out: Output) -> None:
 
 def context(result: dict[str, Any], out: Output) -> None:
     """The task, those who take part, what they told each other, and one's own notes."""
+    if "text" in result:
+        out.data(result["text"])
+        return
     heading = f"[{result['task_id']}] {visible(result['title'])} - {result['status']}"
     out.data(out.style(heading, "bold"))
     if result["participants"]:

@@ -2,7 +2,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -302,19 +302,28 @@ def test_a_huge_script_is_not_read_whole(tm_cli: Cli) -> None:
 
 
 @pytest.fixture
-def follow(tm_cli: Cli) -> Callable[..., subprocess.Popen[str]]:
+def follow(tm_cli: Cli) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     tm_cli("config", "set", "watch.interval", "0.05")
+    started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "tm_core", *arguments],
             cwd=tm_cli.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # Tests that run in the background have it ignored, and so would their children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
+        started.append(process)
+        return process
 
-    return start
+    yield start
+    for process in started:
+        process.kill()
+        with process:
+            pass
 
 
 def line_of(process: subprocess.Popen[str]) -> str:
