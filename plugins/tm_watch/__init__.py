@@ -17,7 +17,7 @@ plugin = Plugin(
     config={
         "broadcasts": Setting(
             "list",
-            ("collaboration.discovered", "agents.announced"),
+            ["collaboration.discovered", "agents.announced"],
             "Types of event that concern everybody",
         ),
         "interval": Setting(
