@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Protocol
+from typing import Any
 
 import click
 
-from tm_core.api import Approval, Approvals, Output, ValidationError, visible
+from tm_core.api import (
+    Approval,
+    Approvals,
+    Output,
+    ValidationError,
+    current_run,
+    dry_run_option,
+    visible,
+)
 
 _DIGITS = 8
 """Of a digest, as they are shown; where two begin alike, more are asked for."""
-
-
-class Run(Protocol):
-    """One run of `tm`: the object that all commands share."""
-
-    output: Output
 
 
 @click.group(
@@ -28,51 +30,45 @@ class Run(Protocol):
 def trust(ctx: click.Context) -> None:
     """Without a subcommand, the list."""
     if ctx.invoked_subcommand is None:
-        _list(ctx.obj)
+        _list(current_run().output)
 
 
 @trust.command("list", help="List what asked to run here, and what of it may.")
-@click.pass_context
-def list_approvals(ctx: click.Context) -> None:
+def list_approvals() -> None:
     """The same as the bare command."""
-    _list(ctx.obj)
+    _list(current_run().output)
 
 
 @trust.command("approve", help="Allow exactly this content to run on this machine, from now on.")
 @click.argument("digest")
 @click.option("--yes", is_flag=True, help="Do not ask")
-@click.option("--dry-run", is_flag=True, help="Check all, write nothing")
-@click.pass_context
-def approve(ctx: click.Context, digest: str, yes: bool, dry_run: bool) -> None:
+@dry_run_option
+def approve(digest: str, yes: bool) -> None:
     """Shows all of it before it asks."""
-    run: Run = ctx.obj
-    run.output.dry_run = dry_run
+    out = current_run().output
     approvals = Approvals()
     found = approvals.find(digest)
-    if not dry_run:
+    if not out.dry_run:
         if not yes:
             _confirm(found)
         found = approvals.approve(found.digest)
-    _tell(run, found, f"Approved: {found.kind}: {visible(found.what)}")
+    _tell(out, found, f"Approved: {found.kind}: {visible(found.what)}")
 
 
 @trust.command("withdraw", help="Take an approval back, or turn down what was asked for.")
 @click.argument("digest")
-@click.option("--dry-run", is_flag=True, help="Check all, write nothing")
-@click.pass_context
-def withdraw(ctx: click.Context, digest: str, dry_run: bool) -> None:
+@dry_run_option
+def withdraw(digest: str) -> None:
     """The next time, it is asked for again."""
-    run: Run = ctx.obj
-    run.output.dry_run = dry_run
+    out = current_run().output
     approvals = Approvals()
     found = approvals.find(digest)
-    if not dry_run:
+    if not out.dry_run:
         approvals.withdraw(found.digest)
-    _tell(run, found, f"Withdrawn: {found.kind}: {visible(found.what)}")
+    _tell(out, found, f"Withdrawn: {found.kind}: {visible(found.what)}")
 
 
-def _list(run: Run) -> None:
-    out = run.output
+def _list(out: Output) -> None:
     found = list(Approvals())
     if out.as_json:
         out.json([each._asdict() for each in found])
@@ -105,9 +101,9 @@ def _confirm(found: Approval) -> None:
         raise ValidationError("it was not approved")
 
 
-def _tell(run: Run, found: Approval, sentence: str) -> None:
-    if run.output.as_json:
+def _tell(out: Output, found: Approval, sentence: str) -> None:
+    if out.as_json:
         shown: dict[str, Any] = found._asdict()
-        run.output.json(shown)
+        out.json(shown)
     else:
-        run.output.say(sentence)
+        out.say(sentence)

@@ -20,6 +20,12 @@ plugin = Plugin(
             ["collaboration.discovered", "agents.announced"],
             "Types of event that concern everybody",
         ),
+        "newcomer_events": Setting(
+            "int",
+            10_000,
+            "Of the log, so many last events are looked at for who never asked before",
+            minimum=0,
+        ),
         "interval": Setting(
             "float", 0.5, "Seconds between two looks of watch --follow", minimum=0.05, maximum=3600
         ),

@@ -8,11 +8,11 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import click
 
-from tm_core.api import DatabaseError, Output, UsageError, visible
+from tm_core.api import DatabaseError, Output, Run, UsageError, current_run, visible
 
 Runner = Callable[[Mapping[str, Any]], None]
 """Deals with one notification; raises TmError when it cannot."""
@@ -20,13 +20,6 @@ Runner = Callable[[Mapping[str, Any]], None]
 
 _URGENT = ("high", "critical")
 """What a message may say of itself, the lower first."""
-
-
-class Run(Protocol):
-    """One run of `tm`: the object that all commands share."""
-
-    manager: Any
-    output: Output
 
 
 @click.command(
@@ -59,7 +52,7 @@ def watch(
     """What was shown is seen, and nothing else: an interrupted run loses nothing."""
     if follow and limit:
         raise UsageError("--follow shows all there is, it takes no --limit")
-    run: Run = ctx.obj
+    run = current_run()
     runner = None if command is None else _runner(run, command, yes)
     try:
         _watch(run, {"everything": everything, "own": own}, limit, follow, runner, peek)

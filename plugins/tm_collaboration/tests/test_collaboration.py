@@ -143,6 +143,9 @@ def test_a_request_is_done_once(tm_cli: Cli, monkeypatch: pytest.MonkeyPatch) ->
     tm_cli("share", task, "one")
     again = tm_cli("share", task, "one")
     assert (again.out, "Done before" in again.err) == ("", True)
+    other = tm_cli.add("y", "--key", "r2")
+    for arguments in (["share", other, "one"], ["share", task, "two"], ["sync", task, "one"]):
+        assert "the key 'r1' was used for 'share'" in tm_cli(*arguments, code=6).err
     monkeypatch.delenv("TM_REQUEST_ID")
     assert "nothing was written" in tm_cli("discover", task, "two", "--dry-run").err
     assert [each["message"] for each in tm_cli.show(task)["contributions"]] == ["one"]

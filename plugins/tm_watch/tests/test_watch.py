@@ -138,6 +138,21 @@ def test_a_long_log_is_read_in_parts(tm_open: Open) -> None:
     assert [message for _, message in news(bea)] == [f"task {n}" for n in range(1, 1203, 2)]
 
 
+def test_who_never_asked_is_not_told_a_whole_past(tm_open: Open) -> None:
+    tm_open().add("old", assignee="bea")
+    tm_open().add("new", assignee="bea")
+    bea = tm_open(actor="bea", settings=["watch.newcomer_events=1"])
+
+    def titles(**options: Any) -> list[str]:
+        return [each["title"] for each in bea.notifications(**options)["notifications"]]
+
+    assert titles(after=0, peek=True) == ["old", "new"]
+    assert titles() == ["new"]
+    tm_open().add("later", assignee="bea")
+    tm_open().add("last", assignee="bea")
+    assert titles() == ["later", "last"]  # as one who asked before
+
+
 def test_mentions_come_first_and_peeking_moves_nothing(tm_cli: Cli) -> None:
     task = tm_cli.add("x", "--assignee", "bea")
     tm_cli("share", task, "for @bea")
