@@ -16,9 +16,11 @@ from .engine.outbox import Outbox
 from .engine.plugin_context import PluginContext, Session
 from .engine.privacy import readable
 from .errors import (
+    BlankStore,
     Conflict,
     DatabaseError,
     FeatureDisabled,
+    ForeignStore,
     InvalidValue,
     NotFound,
     PluginError,
@@ -27,7 +29,7 @@ from .errors import (
     is_refusal,
 )
 from .language import values
-from .model import Action, Change, Event, Field, Finding, Plugin, Task
+from .model import Action, Change, Event, Field, Finding, Foreign, Plugin, Task
 from .plugin_host.actions import Signature, signature_of
 from .plugin_host.host import Host
 from .plugin_host.registry import Installed, describe
@@ -143,9 +145,9 @@ class TaskManager:
 
     def _migrate(self, create: bool) -> list[str]:
         sets = [kernel_migrations(), *self.host.migration_sets()]
-        known = create or bool(self.database.columns("schema_fingerprint"))
-        if not known:
-            raise _not_ours(self.database)
+        known = bool(self.database.columns("schema_fingerprint"))
+        if not known and not (create and self.database.is_blank()):
+            raise self._not_ours()
         if not create and migrate.is_current(self.database, sets):
             return []
         if not create and not self.database.self_migrating:
@@ -155,6 +157,23 @@ class TaskManager:
                     f"the shared store lacks {len(todo)} migration(s)", "tm migrate --apply"
                 )
         return migrate.apply(self.database, sets, self._migration_failed)
+
+    def _not_ours(self) -> TmError:
+        """Why a file cannot be used as a store, and what to do instead."""
+        url = self.database.url
+        if self.database.is_blank():
+            return BlankStore(f"{url} is empty", "tm init makes a task store of it")
+        for each in self.host.implementations("foreign_store"):
+            try:
+                found = self.host.invoke(each, path=url) or None
+                if not isinstance(found, Foreign | None):
+                    raise TypeError(f"foreign_store gave {type(found).__name__}, not a Foreign")
+            except Exception as error:
+                self.host.blame(each.plugin, "foreign_store", error)
+                continue
+            if found is not None:
+                return ForeignStore(f"{url} {found.what}", found.command)
+        return DatabaseError(f"{url} is not a task store", "tm init in a new folder")
 
     def _migration_failed(self, owner: str, error: TmError) -> None:
         plugin = self.host.enabled[owner]
@@ -812,15 +831,3 @@ def method_name(command: str) -> str:
     """The Python name of a command: `criteria confirm`: `criteria_confirm`, `import`: `import_`."""
     name = command.replace(" ", "_").replace("-", "_")
     return name + "_" if iskeyword(name) else name
-
-
-def _not_ours(database: Database) -> TmError:
-    from .errors import BlankStore, DatabaseError
-
-    if database.is_blank():
-        return BlankStore(f"{database.url} is empty", "tm init makes a task store of it")
-    if database.columns("tasks"):
-        return DatabaseError(
-            f"{database.url} belongs to the earlier task tool", "tm init in a new folder"
-        )
-    return DatabaseError(f"{database.url} is not a task store", "tm init in a new folder")
