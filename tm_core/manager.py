@@ -12,7 +12,7 @@ from keyword import iskeyword
 from typing import Any
 
 from .context import Database, Row
-from .engine.changes import AlreadyDone, Changes
+from .engine.changes import AlreadyDone, Changes, named_action
 from .engine.outbox import Outbox
 from .engine.plugin_context import PluginContext, Session
 from .engine.privacy import readable
@@ -814,7 +814,7 @@ class TaskManager:
             Conflict: The key was used for another action.
         """
         try:
-            with self.options(key=key, action=action):
+            with self.options(key=key, action=named_action(action, [arguments, named])):
                 return getattr(self, method_name(action))(*arguments, **named)
         except AlreadyDone as done:
             return self.task_of(done.transaction_id)

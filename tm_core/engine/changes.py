@@ -23,6 +23,18 @@ _DEEPEST = 40
 _ESSENTIAL = ("title", "status", "created_by", "created_at", "updated_at", "version")
 
 
+def named_action(action: str, given: object) -> str:
+    """An action and what it is given, as an idempotency key stands for both of them.
+
+    Otherwise whoever uses a key for a second write by mistake would be told that it was done.
+    """
+    import json
+    import zlib
+
+    text = json.dumps(given, sort_keys=True, default=str)
+    return f"{action}#{zlib.crc32(text.encode()):08x}"
+
+
 class AlreadyDone(Exception):
     """The idempotency key was used before: by this action, in this transaction."""
 
@@ -133,9 +145,9 @@ class Changes:
         if known is None:
             return
         if known["action"] != action:
-            raise Conflict(
-                f"the key '{key}' was used for '{known['action']}'", "use a new key for each write"
-            )
+            before, now = known["action"].partition("#")[0], action.partition("#")[0]
+            what = f"'{before}'" if before != now else f"'{before}' with other values"
+            raise Conflict(f"the key '{key}' was used for {what}", "use a new key for each write")
         raise AlreadyDone(known["transaction_id"])
 
     @contextmanager
