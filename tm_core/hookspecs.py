@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         MetricCalculator,
         Validator,
     )
-    from .model import Change, Finding, Foreign, Problem, Task
+    from .model import Availability, Change, Finding, Foreign, Problem, Task
 
 hookspec = pluggy.HookspecMarker("tm")
 hookimpl = pluggy.HookimplMarker("tm")
@@ -78,12 +78,42 @@ class Hooks:
         """
 
     @hookspec
+    def event_validate(self, ctx: Context, event_type: str, task_id: str) -> None:
+        """Refuse, by raising a TmError, what a plugin records about a task beside changing it.
+
+        Runs in the transaction, for each `ctx.event` about a task; not for changes of the task,
+        which `task_validate` sees, nor for what another change brings about. `Hook.when` names
+        types of event. When it raises anything else, the event is refused too, "could not check",
+        unless `--force` is given: the gate fails closed.
+
+            @hookimpl
+            def event_validate(ctx, event_type, task_id):
+                if ctx.get(task_id)["archived"]:
+                    raise Conflict(f"task {task_id} is archived")
+        """
+
+    @hookspec
+    def task_availability(self, ctx: Context) -> Iterable[Availability]:  # type: ignore[empty-body]
+        """Say which tasks can be taken up now, where their status alone does not tell.
+
+        Runs when somebody asks for work that can be started, as the plugin that answers does by
+        `ctx.collect("task_availability")`. The conditions are SQL over the table `task`, so that
+        any number of tasks is judged in one query. When it raises, its conditions are left out and
+        a line says so.
+
+            @hookimpl
+            def task_availability(ctx):
+                yield Availability(held=f"task.snoozed_until > '{ctx.now}'")
+        """
+
+    @hookspec
     def task_undone(self, ctx: Context, changes: Sequence[Change]) -> None:
         """Put right what follows from an undo for other tasks and tables.
 
         An undo writes tasks and plugins' rows back as the log has them, without the other hooks.
         Runs in its transaction, after that: each change (its action is `undo`) holds a task as it
-        was before the undo and as it is now, and in `rows` what was written back. Write through
+        was before the undo and as it is now, and in `rows` what was written back; one that is gone,
+        because its adding was undone, has the status `deleted` in `after`. Write through
         `ctx.update`, or inside `ctx.event`. Raising a TmError refuses the undo; any other error
         rolls back this plugin's share, and a line says so.
 

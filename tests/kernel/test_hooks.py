@@ -19,7 +19,9 @@ import pytest
 from tm_core import TaskManager
 from tm_core.api import (
     Action,
+    Availability,
     Change,
+    Conflict,
     Context,
     DatabaseError,
     Event,
@@ -32,6 +34,7 @@ from tm_core.api import (
     Problem,
     Setting,
     Task,
+    TaskId,
     TmError,
     ValidationError,
     hookimpl,
@@ -58,7 +61,13 @@ def asker(hook: str) -> Plugin:
         """Ask."""
         return ctx.collect(hook)
 
-    return Plugin("asker", "Asks", actions={"ask": Action(ask, "Ask")})
+    def ask_about(ctx: Context, task: TaskId) -> None:
+        """Record something about a task, beside changing it."""
+        with ctx.event("probe.asked", task):
+            pass
+
+    actions = {"ask": Action(ask, "Ask"), "ask about": Action(ask_about, "Ask")}
+    return Plugin("asker", "Asks", actions=actions)
 
 
 def blamed(where: str, cause: str = BOOM, plugin: str = "probe") -> list[str]:
@@ -550,6 +559,60 @@ def test_metric_calculators_raises(make: Make, store: Open, said: list[str]) -> 
     assert said == blamed("metric_calculators")
 
 
+# event_validate
+
+
+def refusing_notes(ctx: Context, event_type: str, task_id: str) -> None:
+    raise Conflict(f"no {event_type} for {ctx.get(task_id).title}")
+
+
+def test_event_validate_works(make: Make, store: Open) -> None:
+    tm = store(asker("event_validate"), make("gate", event_validate=refusing_notes))
+    task = tm.add("x")  # a change is none of its business
+    with pytest.raises(Conflict, match=r"no probe\.asked for x"):
+        tm.ask_about(task.id)
+    assert [event["type"] for event in tm.log()] == ["task.created"]
+
+
+def test_event_validate_raises(make: Make, store: Open, said: list[str]) -> None:
+    """The gate fails closed, and force opens it."""
+    tm = store(asker("event_validate"), make(event_validate=boom))
+    task = tm.add("x")
+    with pytest.raises(ValidationError, match="'probe' could not check"):
+        tm.ask_about(task.id)
+    assert said == blamed("event_validate")
+    with tm.options(force=True):
+        tm.ask_about(task.id)
+    assert [event["type"] for event in tm.log()] == ["task.created", "probe.asked"]
+
+
+def test_event_validate_is_not_asked_about_what_another_change_brings_about(
+    make: Make, store: Open
+) -> None:
+    def note(ctx: Context, change: Change) -> None:
+        with ctx.event("probe.noted", change.after.id):
+            pass
+
+    tm = store(make(event_validate=refusing_notes, task_write=note))
+    tm.add("x")
+    assert [event["type"] for event in tm.log()] == ["task.created", "probe.noted"]
+
+
+# task_availability
+
+
+def test_task_availability_works(make: Make, store: Open) -> None:
+    one = Availability(held="task.title = 'later'")
+    tm = store(asker("task_availability"), make(task_availability=lambda: [one]))
+    assert tm.ask() == [one]
+
+
+def test_task_availability_raises(make: Make, store: Open, said: list[str]) -> None:
+    tm = store(asker("task_availability"), make(task_availability=boom))
+    assert tm.ask() == []
+    assert said == blamed("task_availability")
+
+
 # event_handlers
 
 
@@ -766,6 +829,8 @@ EXERCISES: dict[str, Callable[[TaskManager], object]] = {
     "task_write": lambda tm: tm.add("x"),
     "task_undone": lambda tm: (tm.add("x"), tm.undo()),
     "task_details": lambda tm: tm.get(tm.add("x").id),
+    "event_validate": lambda tm: tm.ask_about(tm.add("x").id),
+    "task_availability": lambda tm: tm.ask(),
     "criterion_validators": lambda tm: tm.ask(),
     "evidence": lambda tm: tm.complete(tm.add("x").id),
     "task_reading": lambda tm: tm.ask(as_of="x"),

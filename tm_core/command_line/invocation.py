@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
-from tm_core.engine.changes import AlreadyDone
+from tm_core.engine.changes import AlreadyDone, named_action
 from tm_core.engine.plugin_context import PluginContext
 from tm_core.errors import DatabaseError, InvalidValue, PluginError, TmError, UsageError
 from tm_core.language.text import quote
@@ -180,8 +180,9 @@ class Invocation:
         if command.entry.writes and not key:
             key = self.workspace.environ.get("TM_REQUEST_ID", "")
         self.output.dry_run = dry_run
+        action = named_action(command.full, given) if key else command.full
         try:
-            with manager.options(dry_run=dry_run, key=key, action=command.full):
+            with manager.options(dry_run=dry_run, key=key, action=action):
                 result = manager.run(
                     command.full, command.plugin, command.function, command.signature, given
                 )
