@@ -6,12 +6,13 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import datetime
 from keyword import iskeyword
 from typing import Any
 
 from .context import Database, Row
-from .engine.changes import AlreadyDone, Changes
+from .engine.changes import AlreadyDone, Changes, named_action
 from .engine.outbox import Outbox
 from .engine.plugin_context import PluginContext, Session
 from .engine.privacy import readable
@@ -29,6 +30,7 @@ from .errors import (
     is_refusal,
 )
 from .language import values
+from .language.when import instant_now
 from .model import Action, Change, Event, Field, Finding, Foreign, Plugin, Task
 from .plugin_host.actions import Signature, signature_of
 from .plugin_host.host import Host
@@ -64,6 +66,7 @@ class TaskManager:
         create: bool = False,
         show_progress: Callable[[int, int], None] | None = None,
         for_program: bool = False,
+        clock: Callable[[], str] = instant_now,
     ) -> None:
         """Open the workspace's store. See `open` for the usual way."""
         self.workspace = workspace
@@ -73,7 +76,7 @@ class TaskManager:
         """Names of the migrations that opening the store applied."""
         self.store = Store(self.database, self.host.fields())
         session = os.urandom(4).hex()
-        self._outbox = Outbox(self.store, self.host, self._context, session)
+        self._outbox = Outbox(self.store, self.host, self._context, session, clock)
         self._changes = Changes(
             self.store,
             self.host,
@@ -82,6 +85,7 @@ class TaskManager:
             context=self._context,
             before_commit=self._note,
             after_commit=self._deliver,
+            clock=clock,
         )
         self._session = Session(
             workspace, self.store, self._changes, self, show_progress or _no_progress, for_program
@@ -100,6 +104,7 @@ class TaskManager:
         settings: Sequence[str] = (),
         environ: Mapping[str, str] | None = None,
         report: Callable[[str], None] | None = None,
+        clock: Callable[[], str] = instant_now,
     ) -> TaskManager:
         """Open a store.
 
@@ -112,6 +117,7 @@ class TaskManager:
             settings: `key=value`, above every other layer of the configuration.
             environ: The environment; the process's own by default.
             report: Takes one line about something that is not as it should be; stderr by default.
+            clock: Gives the present instant, UTC, canonical; the machine's by default.
 
         Raises:
             NoStore: There is no store, and `create` is not set.
@@ -131,7 +137,7 @@ class TaskManager:
             environ=environ,
             report=report or (lambda line: print(f"tm: {line}", file=sys.stderr)),
         )
-        return cls(workspace, actor=actor, create=create)
+        return cls(workspace, actor=actor, create=create, clock=clock)
 
     def __enter__(self) -> TaskManager:
         return self
@@ -201,6 +207,11 @@ class TaskManager:
         return self._changes.actor
 
     @property
+    def _moment(self) -> datetime:
+        """What relative instants count from."""
+        return datetime.fromisoformat(self._changes.now)
+
+    @property
     def changes(self) -> Changes:
         """The running transaction."""
         return self._changes
@@ -239,7 +250,7 @@ class TaskManager:
 
     def transaction(self) -> AbstractContextManager[None]:
         """Write everything inside together, or nothing."""
-        return self._changes.transaction()
+        return self.host.calls.entering(self._changes.transaction())
 
     # The kernel's own verbs
 
@@ -346,23 +357,36 @@ class TaskManager:
         fields = {**fields, "status": "completed"}
         return self._change("complete", task_id, fields, if_version=if_version, force=force)
 
-    def delete(self, task_id: str, *, purge: bool = False, force: bool = False) -> Task:
+    def delete(
+        self,
+        task_id: str,
+        *,
+        purge: bool = False,
+        if_version: int | None = None,
+        force: bool = False,
+        **fields: Any,
+    ) -> Task:
         """Delete a task. It stays in the store, hidden, until it is purged.
 
         Args:
             task_id: The id, or an unambiguous beginning of it.
             purge: Remove the row and what plugins keep for it, for good. The log stays.
+            if_version: Only if the task still has this version.
             force: Pass problems that may be overridden.
+            fields: Options that plugins offer.
 
         Raises:
             NotFound: There is no such task.
-            Conflict: It is deleted already.
+            Conflict: It is deleted already, or was changed meanwhile.
             ValidationError: A rule refuses it, for example because others depend on it.
         """
         with self.transaction():
             task = self.get(task_id, details=False)
             if not (purge and task.status == "deleted"):
-                task = self._change("delete", task.id, {"status": "deleted"}, force=force)
+                given = {**fields, "status": "deleted"}
+                task = self._change("delete", task.id, given, if_version=if_version, force=force)
+            else:
+                _check_version(task, if_version)
             if purge:
                 self.store.purge(task.id)
                 self._changes.append("task.purged", task.id, {"title": task.title})
@@ -388,11 +412,7 @@ class TaskManager:
             evidence = self.gather_evidence(task, touched={*stored, *options}, options=options)
         with self.options(force=force), self.transaction():
             before = self.get(task_id, details=False)
-            if if_version is not None and before.version != if_version:
-                raise Conflict(
-                    f"task {before.id} has version {before.version}, not {if_version}",
-                    "look at it and try again",
-                )
+            _check_version(before, if_version)
             if verb == "delete" and before.status == "deleted":
                 raise Conflict(
                     f"task {before.id} is deleted already",
@@ -706,7 +726,7 @@ class TaskManager:
                 if value is None:
                     continue
                 raise self._unknown(verb, name)
-            checked = values.check(field, value)
+            checked = values.check(field, value, now=self._moment)
             if field.type == "task" and checked is not None:
                 checked = self.store.resolve(checked)
             if field.stored:
@@ -773,9 +793,32 @@ class TaskManager:
             PluginError: The action failed in a way that its plugin did not foresee.
         """
         fields = self.host.fields_on(command)
-        positional, named = signature.bind(given, self.store.resolve, fields)
-        with explained(self.host, plugin, command):
-            return function(self._context(plugin.name), *positional, **named)
+        with self._reading(command, given) as rest:
+            positional, named = signature.bind(rest, self.store.resolve, fields, self._moment)
+            mark = self.host.calls.mark
+            with explained(self.host, plugin, command):
+                result = function(self._context(plugin.name), *positional, **named)
+                if self.host.calls.leave_opened(mark):
+                    raise RuntimeError("it left a transaction open")
+                return result
+
+    @contextmanager
+    def _reading(self, command: str, given: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """Let plugins say what is read, by options of theirs; gives what else was given."""
+        known = self.host.reading_options(command)
+        options = {name: values.check(known[name], given[name]) for name in given if name in known}
+        if not options:
+            yield given
+            return
+        rest = {name: value for name, value in given.items() if name not in options}
+        with ExitStack() as stack:
+            for each in self.host.implementations("task_reading", options):
+                stack.enter_context(explained(self.host, each.plugin, command))
+                context = self._context(each.plugin.name)
+                state = self.host.invoke(each, ctx=context, options=options, given=rest)
+                if state is not None:
+                    stack.enter_context(state)
+            yield rest
 
     def once(self, key: str, action: str, *arguments: Any, **named: Any) -> Any:
         """Run an action under an idempotency key; done before, it gives the task that it was about.
@@ -790,7 +833,7 @@ class TaskManager:
             Conflict: The key was used for another action.
         """
         try:
-            with self.options(key=key, action=action):
+            with self.options(key=key, action=named_action(action, [arguments, named])):
                 return getattr(self, method_name(action))(*arguments, **named)
         except AlreadyDone as done:
             return self.task_of(done.transaction_id)
@@ -807,6 +850,13 @@ class TaskManager:
         return task
 
 
+def _check_version(task: Task, wanted: int | None) -> None:
+    if wanted is not None and task.version != wanted:
+        raise Conflict(
+            f"task {task.id} has version {task.version}, not {wanted}", "look at it and try again"
+        )
+
+
 @contextmanager
 def explained(host: Host, plugin: Installed, command: str) -> Iterator[None]:
     """Around an action: what its plugin did not foresee becomes a PluginError that names it."""
@@ -814,7 +864,7 @@ def explained(host: Host, plugin: Installed, command: str) -> Iterator[None]:
         yield
     except (TmError, AlreadyDone, BrokenPipeError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if host.strict or plugin.name not in host.enabled:
             raise
         raise PluginError(

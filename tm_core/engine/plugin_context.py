@@ -16,6 +16,8 @@ from tm_core.workspace import Workspace
 
 from .changes import Changes
 
+_READING = ("SELECT", "WITH", "VALUES")
+
 
 class Session(NamedTuple):
     """What the contexts of one open store share."""
@@ -56,6 +58,10 @@ class PluginContext:
     @property
     def now(self) -> str:
         return self._session().changes.now
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        return self._session().workspace.environ
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -124,10 +130,21 @@ class PluginContext:
         return found
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        if not sql.lstrip(" \n(").upper().startswith(_READING):
+            raise ValueError(f"ctx.query is for SELECT, not for: {sql.strip()[:40]}")
         return self._session().store.database.query(sql, parameters)
 
     def query_for(self, tasks: Sequence[Task], sql: str, order: str = "") -> list[Row]:
         return self._session().store.rows_for([task.id for task in tasks], sql, order)
+
+    def derive(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        prefix = self._plugin.replace("-", "_") + "_"
+        if not sql.startswith(tuple(f"{verb} {prefix}" for verb in _WRITING)):
+            raise ValueError(f"plugin '{self._plugin}' may write to {prefix}* only: {sql[:60]}")
+        session = self._session()
+        if not session.changes.active:
+            raise RuntimeError("ctx.derive outside of a transaction")
+        return session.store.database.execute(sql, parameters)
 
     def put(self, table: str, key: Mapping[str, Any], values: Mapping[str, Any] | None) -> None:
         self._check_own(table)
@@ -150,7 +167,8 @@ class PluginContext:
         private_to: str | None = None,
         **data: Any,
     ) -> AbstractContextManager[None]:
-        return self._session().changes.event(event_type, task_id, data, private_to)
+        changes = self._session().changes
+        return changes.host.calls.entering(changes.event(event_type, task_id, data, private_to))
 
     def update(self, task_id: str, **fields: Any) -> Task:
         task: Task = self.tasks.update(task_id, **fields)
@@ -193,6 +211,7 @@ class PluginContext:
         self._session().show_progress(done, total)
 
 
+_WRITING = ("INSERT INTO", "UPDATE", "DELETE FROM")
 _GROUPING = ("enum", "list", "bool", "task")
 _WORD = 200
 """Texts of at most so many characters name something; longer ones tell something."""
