@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -223,6 +223,38 @@ class ActionCommand(click.Command):
             short_help=entry.help,
         )
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the line; `--file a b` means `--file a --file b` where b could be nothing else."""
+        try:
+            return super().parse_args(ctx, list(args))
+        except click.UsageError:
+            repeated = self._repeated(args)
+            if repeated == args:
+                raise
+            return super().parse_args(ctx, repeated)
+
+    def _repeated(self, args: Sequence[str]) -> list[str]:
+        """The line with a repeatable option before each of the values that follow one."""
+        many = {
+            flag
+            for param in self.params
+            if isinstance(param, click.Option) and param.multiple
+            for flag in param.opts
+        }
+        found: list[str] = []
+        option, values = "", 0
+        for place, word in enumerate(args):
+            if word == "--":
+                return [*found, *args[place:]]
+            if word.startswith("-") and word != "-":
+                option, values = word if word in many else "", 0
+            elif option:
+                values += 1
+                if values > 1:
+                    found.append(option)
+            found.append(word)
+        return found
+
     def invoke(self, ctx: click.Context) -> None:
         """Run the action."""
         given = {n: v for n, v in ctx.params.items() if v is not None and v != ()}
@@ -240,6 +272,13 @@ def _shared(*, writes: bool, taken: set[str]) -> list[click.Parameter]:
         option(["--json"], "as_json", is_flag=True, help="Data as JSON"),
         option(["--actor", "--agent-id"], "actor", metavar="WHO", help="Who acts"),
         option(["-q", "--quiet"], "quiet", is_flag=True, hidden=True),
+        click.Option(
+            ["--format", "format"],
+            type=click.Choice(["text", "json"]),
+            expose_value=False,
+            callback=_take_format,
+            hidden=True,
+        ),
         option(["--debug"], "debug", is_flag=True, hidden=True),
     ]
     if writes:
@@ -253,6 +292,12 @@ def _shared(*, writes: bool, taken: set[str]) -> list[click.Parameter]:
 def _take(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     if value:
         of(ctx).take({param.name or "": value})
+
+
+def _take_format(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    """`--format json` is `--json`, on commands that know no further formats."""
+    if value == "json":
+        of(ctx).take({"as_json": True})
 
 
 def _add_shared(command: click.Command) -> None:
