@@ -168,7 +168,8 @@ class Plugin(NamedTuple):
     commands: Mapping[str, Command] = {}
     config: Mapping[str, Setting] = {}
     migrations: str = ""
-    """The folder of `NNNN_name.sql` files, relative to the package."""
+    """The folder of `NNNN_name.sql` files, relative to the package. `NNNN_name@feature.sql` is done
+    once that feature is on, whose tables it may use."""
     requires: tuple[str, ...] = ()
     """Features without which this one does not work."""
     enabled: bool = True
