@@ -1,10 +1,15 @@
 """The only door for plugins: a plugin imports this module and itself, and nothing else of ours."""
 
 from .command_line.output import Output
+from .command_line.run import Run, current_run, dry_run_option
 from .command_line.verbs import Page
 from .command_line.views import listed, summary
 from .configuration.cache import cache_path, read_json, write_atomically, write_json_atomically
+from .configuration.config import Config, read_config, user_config_path
+from .configuration.settings import parse_value
+from .configuration.yaml_file import compose as compose_yaml
 from .configuration.yaml_file import parse_any as load_yaml
+from .configuration.yaml_file import parse_yaml
 from .context import (
     Backend,
     ConfigProvider,
@@ -20,20 +25,24 @@ from .context import (
 from .engine.figures import Insight, Spread
 from .engine.privacy import readable
 from .errors import (
+    ConfigError,
     Conflict,
     DatabaseError,
     ExpressionError,
     InvalidValue,
+    NoStore,
     NotFound,
     PluginError,
     TmError,
     UsageError,
     ValidationError,
 )
-from .hookspecs import hookimpl
+from .hookspecs import HOOKS, hookimpl
 from .language.expressions import FUNCTIONS, names, parse
+from .language.text import nearest, quote
 from .language.values import check, check_records, visible
 from .language.when import format_local, format_relative, instant_now, parse_duration, parse_instant
+from .manager import TaskManager
 from .model import (
     API_VERSION,
     OPEN,
@@ -53,11 +62,15 @@ from .model import (
     Setting,
     Task,
 )
-from .plugin_host.actions import Param, TaskId
+from .plugin_host.actions import Param, TaskId, signature_of
+from .plugin_host.host import Host
+from .plugin_host.registry import Installed, describe
+from .workspace import Workspace
 
 __all__ = [
     "API_VERSION",
     "FUNCTIONS",
+    "HOOKS",
     "OPEN",
     "PRIORITIES",
     "STATUSES",
@@ -65,6 +78,8 @@ __all__ = [
     "Backend",
     "Change",
     "Command",
+    "Config",
+    "ConfigError",
     "ConfigProvider",
     "Conflict",
     "Context",
@@ -78,9 +93,12 @@ __all__ = [
     "Foreign",
     "Handler",
     "Hook",
+    "Host",
     "Insight",
+    "Installed",
     "InvalidValue",
     "MetricCalculator",
+    "NoStore",
     "NotFound",
     "Output",
     "Page",
@@ -89,19 +107,26 @@ __all__ = [
     "PluginError",
     "Problem",
     "Row",
+    "Run",
     "SQLDialect",
     "Setting",
     "Spread",
     "Task",
     "TaskId",
+    "TaskManager",
     "TaskSet",
     "TmError",
     "UsageError",
     "ValidationError",
     "Validator",
+    "Workspace",
     "cache_path",
     "check",
     "check_records",
+    "compose_yaml",
+    "current_run",
+    "describe",
+    "dry_run_option",
     "format_local",
     "format_relative",
     "hookimpl",
@@ -109,12 +134,19 @@ __all__ = [
     "listed",
     "load_yaml",
     "names",
+    "nearest",
     "parse",
     "parse_duration",
     "parse_instant",
+    "parse_value",
+    "parse_yaml",
+    "quote",
+    "read_config",
     "read_json",
     "readable",
+    "signature_of",
     "summary",
+    "user_config_path",
     "visible",
     "write_atomically",
     "write_json_atomically",

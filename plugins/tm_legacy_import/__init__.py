@@ -12,4 +12,5 @@ plugin = Plugin(
             "Carry over what the earlier task tool keeps here",
         )
     },
+    essential=True,
 )

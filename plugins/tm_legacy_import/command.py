@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from tm_core.api import NotFound, UsageError, write_atomically
+from tm_core.api import NotFound, Run, UsageError, current_run, dry_run_option, write_atomically
 
 from .carrying import carry
 from .instants import zone
@@ -42,13 +42,10 @@ class Source(NamedTuple):
     " kept. The report accounts for every row of every table."
 )
 @click.argument("folder", required=False)
-@click.option("--dry-run", is_flag=True, help="Do all of it elsewhere, report, and change nothing")
-@click.pass_context
-def import_legacy(ctx: click.Context, folder: str | None, dry_run: bool) -> None:
+@dry_run_option
+def import_legacy(folder: str | None) -> None:
     """Do it, or show what would be done."""
-    run: Any = ctx.find_root().obj
-    run.take(ctx.find_root().params)
-    dry_run = dry_run or bool(run.options.get("dry_run"))
+    run = current_run()
     source = find(run.workspace.url, folder)
     with snapshot(source.files) as whole:
         known = digests(source.files)
@@ -57,7 +54,7 @@ def import_legacy(ctx: click.Context, folder: str | None, dry_run: bool) -> None
         notes = list(read_notes(source.folder, {str(row["id"]) for row in tables["tasks"]}))
         report: dict[str, Any] = {
             "source": source.files[""],
-            "dry_run": dry_run,
+            "dry_run": run.output.dry_run,
             "zone": zone(),
             "original": "",
             "backup": "",
@@ -97,7 +94,7 @@ def find(url: str, given: str | None) -> Source:
 
 
 def _replace(
-    run: Any,
+    run: Run,
     source: Source,
     whole: str,
     known: dict[str, str],
@@ -139,7 +136,7 @@ def _replace(
 
 
 def _add(
-    run: Any,
+    run: Run,
     source: Source,
     whole: str,
     tables: dict[str, list[dict[str, Any]]],
