@@ -37,7 +37,10 @@ def alerts(
 
 
 def thresholds(
-    ctx: Context, values: Annotated[list[str], Param("Has no effect")] = []  # noqa: B006
+    ctx: Context,
+    warning: Annotated[int | None, Param("Has no effect")] = None,
+    critical: Annotated[int | None, Param("Has no effect")] = None,
+    timeout: Annotated[int | None, Param("Has no effect")] = None,
 ) -> dict[str, Any]:
     """Say that hooks run inside tm, so there is no time limit to set for each."""
     return {"said": "hooks run inside tm and have no thresholds; tm telemetry tells how long it takes"}
