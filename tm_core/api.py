@@ -14,12 +14,14 @@ from .context import (
     Backend,
     ConfigProvider,
     Context,
+    Copies,
     Database,
     Handler,
     MetricCalculator,
     Row,
     SQLDialect,
     TaskSet,
+    Upkeep,
     Validator,
 )
 from .engine.figures import Insight, Spread
@@ -27,9 +29,13 @@ from .engine.privacy import readable
 from .errors import (
     ConfigError,
     Conflict,
+    DamagedStore,
+    DatabaseBusy,
     DatabaseError,
     ExpressionError,
+    FeatureDisabled,
     InvalidValue,
+    NewerSchema,
     NoStore,
     NotFound,
     PluginError,
@@ -65,6 +71,8 @@ from .model import (
 from .plugin_host.actions import Param, TaskId, signature_of
 from .plugin_host.host import Host
 from .plugin_host.registry import Installed, describe
+from .storage.chain import event_digest, next_head
+from .storage.migrate import check_schema
 from .workspace import Workspace
 
 __all__ = [
@@ -83,11 +91,15 @@ __all__ = [
     "ConfigProvider",
     "Conflict",
     "Context",
+    "Copies",
+    "DamagedStore",
     "Database",
+    "DatabaseBusy",
     "DatabaseError",
     "Document",
     "Event",
     "ExpressionError",
+    "FeatureDisabled",
     "Field",
     "Finding",
     "Foreign",
@@ -98,6 +110,7 @@ __all__ = [
     "Installed",
     "InvalidValue",
     "MetricCalculator",
+    "NewerSchema",
     "NoStore",
     "NotFound",
     "Output",
@@ -116,6 +129,7 @@ __all__ = [
     "TaskManager",
     "TaskSet",
     "TmError",
+    "Upkeep",
     "UsageError",
     "ValidationError",
     "Validator",
@@ -123,10 +137,12 @@ __all__ = [
     "cache_path",
     "check",
     "check_records",
+    "check_schema",
     "compose_yaml",
     "current_run",
     "describe",
     "dry_run_option",
+    "event_digest",
     "format_local",
     "format_relative",
     "hookimpl",
@@ -135,6 +151,7 @@ __all__ = [
     "load_yaml",
     "names",
     "nearest",
+    "next_head",
     "parse",
     "parse_duration",
     "parse_instant",
