@@ -16,7 +16,7 @@ from .registries import Registered, provider_of
 class ConfigManager:
     """The features of one project, by its configuration file.
 
-        ConfigManager(Path("project/.task-orchestrator/config.yaml")).disable_feature("feedback")
+    ConfigManager(Path("project/.task-orchestrator/config.yaml")).disable_feature("feedback")
     """
 
     def __init__(

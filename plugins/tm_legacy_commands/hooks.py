@@ -1,4 +1,4 @@
-"""`tm hooks`: there, how long its shell hooks took; here, what features hook into and what fails."""
+"""`tm hooks`: there, how long shell hooks took; here, what features hook into, and what fails."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def thresholds(
     timeout: Annotated[int | None, Param("Has no effect")] = None,
 ) -> dict[str, Any]:
     """Say that hooks run inside tm, so there is no time limit to set for each."""
-    return {"said": "hooks run inside tm and have no thresholds; tm telemetry tells how long it takes"}
+    return {
+        "said": "hooks run inside tm and have no thresholds; tm telemetry tells how long it takes"
+    }
 
 
 def cleanup(

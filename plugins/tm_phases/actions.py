@@ -158,7 +158,9 @@ def add_dependency(
     with ctx.tasks.transaction():
         own, other = records.need(ctx, phase)["id"], records.need(ctx, depends_on)["id"]
         if own == other or own in records.before(ctx, other):
-            raise ValidationError(f"phase {own} would come after itself", "tm phases show tells why")
+            raise ValidationError(
+                f"phase {own} would come after itself", "tm phases show tells why"
+            )
         with ctx.event("phases.connected", phase=own, depends_on=other):
             records.connect(ctx, own, other, ctx.now)
         return _whole(ctx, own)

@@ -90,7 +90,9 @@ def needs_of(ctx: Context, phase_id: str) -> list[Row]:
 
 def gates_of(ctx: Context, phase_id: str) -> list[Row]:
     """A phase's gates, oldest first; those about its tasks are judged by what the tasks are now."""
-    gates = ctx.query("SELECT * FROM phases_gate WHERE phase = ? ORDER BY created_at, id", [phase_id])
+    gates = ctx.query(
+        "SELECT * FROM phases_gate WHERE phase = ? ORDER BY created_at, id", [phase_id]
+    )
     if any(_by_tasks(gate) for gate in gates):
         done = not open_tasks(ctx, phase_id)
         gates = [

@@ -41,15 +41,16 @@ def test_tasks_has_the_columns_of_the_earlier_tool(tm_cli: Cli) -> None:
     assert [row[1] for row in ask(tm_cli, "PRAGMA table_info(tasks)")] == list(COLUMNS)
     assert ask(tm_cli, "SELECT id FROM tasks ORDER BY created_at") == [(needed,), (task,)]
     assert ask(
-        tm_cli, "SELECT completion_summary, actual_hours, feedback_quality, feedback_notes"
-        f" FROM tasks WHERE id = '{needed}'"
+        tm_cli,
+        "SELECT completion_summary, actual_hours, feedback_quality, feedback_notes"
+        f" FROM tasks WHERE id = '{needed}'",
     ) == [("done", 6.0, 4, "Good")]
     assert ask(tm_cli, f"SELECT estimated_hours, context FROM tasks WHERE id = '{task}'") == [
         (8.0, "why")
     ]
-    assert ask(tm_cli, "SELECT task_id, quality_score, timeliness_score, notes FROM task_feedback") == [
-        (needed, 4, 5, "Good")
-    ]
+    assert ask(
+        tm_cli, "SELECT task_id, quality_score, timeliness_score, notes FROM task_feedback"
+    ) == [(needed, 4, 5, "Good")]
     assert ask(tm_cli, "SELECT task_id, depends_on FROM dependencies") == [(task, needed)]
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tm_references.references import fault_of, path_of
 
 from tm_core.testing import Cli, run_readme
+from tm_references.references import fault_of, path_of
 
 
 def test_the_readme_is_a_run(tm_cli: Cli) -> None:
