@@ -145,11 +145,15 @@ def config(
     minimal_mode: bool,
     show: bool,
     reset: bool,
-    **enforcement: object,
+    enforce_orchestration: str | None,
+    enforce_usage: str | None,
+    enforcement_level: str | None,
+    show_enforcement: bool,
 ) -> None:
     """Spellings as options serve scripts written for the earlier tool."""
     run = current_run()
-    if any(enforcement.values()):
+    enforcement = enforce_orchestration or enforce_usage or enforcement_level or show_enforcement
+    if enforcement:
         run.output.say("There is no enforcement here: every command is always allowed")
     if enable:
         _toggle(run, [enable], True, False)
@@ -159,7 +163,7 @@ def config(
         ctx.invoke(minimal, state="on", user=False)
     if reset:
         ctx.invoke(reset_config, user=False)
-    changed = enable or disable or minimal_mode or reset or any(enforcement.values())
+    changed = enable or disable or minimal_mode or reset or enforcement
     if show or (ctx.invoked_subcommand is None and not changed):
         _show(run)
 

@@ -108,7 +108,7 @@ def update(
         if against and not force:
             raise ValidationError("; ".join(against[:3]), "--force overrides")
         values |= _stamps(ctx, known, status)
-        data = {"forced": against} if against else {}
+        data: dict[str, Any] = {"forced": against} if against else {}
         with ctx.event("phases.updated", phase=known["id"], **values, **data):
             records.put(ctx, {**known, **values, "updated_at": ctx.now})
         return _whole(ctx, known["id"])
