@@ -554,7 +554,7 @@ def test_evolution_event_sourcing_is_a_complete_audit_trail(tm: TaskManager) -> 
     tm.undo()
     assert [event["type"] for event in tm.log(task.id)] == [
         *("task.created", "task.completed"),
-        "task.reopened",
+        "task.undone",
     ]
 
 
