@@ -564,4 +564,4 @@ def test_evolution_interfaces_stay(tm_environ: Path) -> None:
         assert getattr(task_orchestrator, name).__name__ == name
     assert dir(task_orchestrator) == task_orchestrator.__all__
     with pytest.raises(AttributeError):
-        _ = task_orchestrator.Nothing  # type: ignore[attr-defined]
+        _ = task_orchestrator.Nothing
