@@ -5,12 +5,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tempfile
 from typing import Any, NamedTuple
 
 import click
 
-from tm_core.api import NotFound, Run, UsageError, current_run, dry_run_option, write_atomically
+from tm_core.api import (
+    NotFound,
+    Run,
+    TmError,
+    UsageError,
+    current_run,
+    dry_run_option,
+    write_atomically,
+)
 
 from .carrying import carry
 from .instants import zone
@@ -20,7 +29,7 @@ from .placing import KEPT, files_of, put_in_place
 from .reading import read_tables
 from .recognition import count_tasks
 from .snapshot import digests, keep_backup, snapshot
-from .views import show
+from .views import show, tell_places
 
 FILE = "tasks.db"
 
@@ -42,8 +51,9 @@ class Source(NamedTuple):
     " kept. The report accounts for every row of every table."
 )
 @click.argument("folder", required=False)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask, on a terminal")
 @dry_run_option
-def import_legacy(folder: str | None) -> None:
+def import_legacy(folder: str | None, yes: bool) -> None:
     """Do it, or show what would be done."""
     run = current_run()
     source = find(run.workspace.url, folder)
@@ -61,7 +71,11 @@ def import_legacy(folder: str | None) -> None:
             "kept": "",
         }
         if source.in_place:
-            _replace(run, source, whole, known, tables, notes, ledger, report)
+            asks = not yes and sys.stdin.isatty() and sys.stderr.isatty() and not run.output.as_json
+            _replace(run, source, whole, known, tables, notes, ledger, report, asks)
+            if asks and not run.output.dry_run:
+                tell_places(report, run.output)
+                return
         else:
             _add(run, source, whole, tables, notes, ledger, report)
     show(report, run.output)
@@ -102,6 +116,7 @@ def _replace(
     notes: list[Found],
     ledger: Ledger,
     report: dict[str, Any],
+    asks: bool,
 ) -> None:
     """Make a store beside the database, and put it in its place once all is in it."""
     given = dict(run.options)
@@ -123,6 +138,10 @@ def _replace(
         run.forget()
         report |= ledger.as_dict()
         _describe_files(source, notes, report, takes_notes)
+        if asks and not report["dry_run"]:
+            show({**report, "dry_run": True}, run.output)
+            if not click.confirm("Carry them over? The database is kept, unchanged", err=True):
+                raise TmError("nothing was changed", "tm import-legacy does it")
         if not report["dry_run"]:
             report["backup"] = keep_backup(whole, source.folder)
             _keep(source.folder, ledger, report)
