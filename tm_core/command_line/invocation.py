@@ -253,24 +253,32 @@ class ActionCommand(click.Command):
             return super().parse_args(ctx, repeated)
 
     def _repeated(self, args: Sequence[str]) -> list[str]:
-        """The line with a repeatable option before each of the values that follow one."""
-        many = {
-            flag
+        """The line with a repeatable option before each of the values that follow one.
+
+        What a required argument still waits for is none of them.
+        """
+        options = {
+            flag: param
             for param in self.params
-            if isinstance(param, click.Option) and param.multiple
+            if isinstance(param, click.Option)
             for flag in param.opts
         }
+        wanting = sum(isinstance(each, click.Argument) and each.required for each in self.params)
         found: list[str] = []
-        option, values = "", 0
+        repeated, value_follows = "", False
         for place, word in enumerate(args):
             if word == "--":
                 return [*found, *args[place:]]
-            if word.startswith("-") and word != "-":
-                option, values = word if word in many else "", 0
-            elif option:
-                values += 1
-                if values > 1:
-                    found.append(option)
+            if value_follows:
+                value_follows = False
+            elif word.startswith("-") and word != "-":
+                option = options.get(word)
+                value_follows = option is not None and not option.is_flag
+                repeated = word if option is not None and option.multiple else ""
+            elif wanting:
+                wanting -= 1
+            elif repeated:
+                found.append(repeated)
             found.append(word)
         return found
 
