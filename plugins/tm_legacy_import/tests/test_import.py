@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,27 @@ def test_what_has_a_home_here_is_carried(tm: Cli, earlier_tool: Make) -> None:
     assert archived["message"] == "Archived thought"
     assert report["notes"]["entries"] == 4
     assert "Mind the index" not in tm("log", "aaaa0001", "--json", "--actor", "cy").out
+
+
+def test_of_a_circle_one_dependency_is_left_out(tm: Cli, earlier_tool: Make) -> None:
+    earlier_tool()
+    tm("import-legacy")
+    assert tm.show("aaaa0004")["depends_on"] == ["aaaa0005"]
+    circle = [tm.show(task)["depends_on"] for task in ("aaaa0005", "aaaa0006")]
+    assert sorted(map(len, circle)) == [0, 1]
+
+
+def test_a_long_chain_is_no_trouble(tm: Cli, earlier_tool: Make) -> None:
+    path = earlier_tool("oldest")
+    ids = [f"dd{number:06x}" for number in range(1500)]
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executemany(
+            "INSERT INTO tasks (id, title) VALUES (?, 'link')", [(each,) for each in ids]
+        )
+        connection.executemany("INSERT INTO dependencies VALUES (?, ?)", pairwise(ids))
+        connection.commit()
+    report = tm("import-legacy", "--dry-run", "--json").json
+    assert report["tables"]["dependencies"]["carried"] == 1500
 
 
 def test_events_keep_their_number_and_key(tm: Cli, earlier_tool: Make) -> None:
