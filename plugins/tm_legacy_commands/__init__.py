@@ -48,24 +48,5 @@ plugin = Plugin(
             "tm_legacy_commands.views:processes",
             hidden=True,
         ),
-        "agent-metrics": Action(
-            "tm_legacy_commands.agents:measure",
-            "Figures about the work, by assignee",
-            "tm_legacy_commands.views:figures",
-            hidden=True,
-        ),
-        "agent-message": Action(
-            "tm_legacy_commands.agents:message",
-            "Leave a message for an agent, or for all",
-            "tm_legacy_commands.views:told",
-            writes=True,
-            hidden=True,
-        ),
-        "agent-redistribute": Action(
-            "tm_legacy_commands.agents:redistribute",
-            "Say whose open tasks others could take",
-            "tm_legacy_commands.views:moves",
-            hidden=True,
-        ),
     },
 )

@@ -42,19 +42,3 @@ def processes(rows: list[dict[str, Any]], output: Output) -> None:
         columns,
         [[row["actor"], row["session"], row["events"], format_local(row["last"])] for row in rows],
     )
-
-
-def figures(found: dict[str, Any], output: Output) -> None:
-    """As data: tm metrics --by assignee has the fuller view."""
-    output.result(found)
-    output.say("tm metrics --by assignee shows it better")
-
-
-def moves(rows: list[dict[str, Any]], output: Output) -> None:
-    """One line for each task, and what would do it."""
-    if not rows:
-        output.say("Nobody has too much, or nobody has room")
-    for row in rows:
-        output.data(
-            f"[{row['id']}] {visible(row['title'])}: {visible(row['from'])} -> {visible(row['to'])}"
-        )

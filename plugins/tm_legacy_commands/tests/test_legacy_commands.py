@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from tm_core import TaskManager
 from tm_core.testing import Cli, run_readme
 
 
@@ -22,26 +21,12 @@ def test_the_readme_is_a_run(tm_cli: Cli) -> None:
         ("validate-orchestration",),
         ("fix-orchestration", "--interactive"),
         ("processes",),
-        ("agent-metrics", "--range", "week"),
-        ("agent-redistribute", "--threshold", "3"),
     ],
 )
 def test_earlier_commands_go_on(line: tuple[str, ...], tm_cli: Cli) -> None:
     tm_cli.add("x")
     tm_cli(*line)
     tm_cli(*line, "--json")
-
-
-def test_a_load_is_spread(tm_store: TaskManager) -> None:
-    for number in range(4):
-        tm_store.add(f"t{number}", assignee="ada")
-    urgent = tm_store.add("urgent", assignee="ada", priority="critical").id
-    tm_store.add("one", assignee="bea")
-    moves = tm_store.agent_redistribute(threshold=3)
-    assert len(moves) == 2
-    assert {(move["from"], move["to"]) for move in moves} == {("ada", "bea")}
-    assert urgent not in [move["id"] for move in moves]
-    assert tm_store.count("assignee == 'ada'") == 5, "nothing is moved"
 
 
 def test_processes_are_those_of_the_log(tm_cli: Cli) -> None:
