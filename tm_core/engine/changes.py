@@ -162,12 +162,27 @@ class Changes:
         if private_to is not None:
             data = {**data, "private_to": private_to}
         with self.transaction():
+            if task_id is not None and not self._depth:
+                self._validate_event(event_type, task_id)
             rows: list[list[Any]] = []
             with self._recording(rows) as held:
                 yield
             self.append(event_type, task_id, {**data, **({"rows": rows} if rows else {})})
             for each in held:
                 self.append(*each)
+
+    def _validate_event(self, event_type: str, task_id: str) -> None:
+        for each in self.host.implementations("event_validate", {event_type}):
+            context = self._context(each.plugin.name)
+            try:
+                self.host.invoke(each, ctx=context, event_type=event_type, task_id=task_id)
+            except Exception as error:
+                if is_refusal(error):
+                    raise
+                self.host.blame(each.plugin, "event_validate", error)
+                if not self.force:
+                    problem = _could_not_check(each.plugin)
+                    raise ValidationError(problem.message, problem.hint) from error
 
     @contextmanager
     def _recording(
@@ -236,6 +251,7 @@ class Changes:
         """
         if self._depth >= _DEEPEST:
             raise _Endless(f"changes bring each other about, more than {_DEEPEST} deep")
+        change.caused = self._depth > 0
         self._depth += 1
         try:
             self._apply(change, event_type)
@@ -414,7 +430,10 @@ def _could_not_check(plugin: Installed) -> Problem:
 
 def _occasions(change: Change) -> set[str]:
     """What `Hook.when` may name of a change: what it touches, and what happens by it."""
-    return {*change.touched, type_of(change)}
+    occasions = {*change.touched, type_of(change)}
+    if change.before is not None:
+        occasions.update(f"{name}.changed" for name in change.changed)
+    return occasions
 
 
 def type_of(change: Change) -> str:
