@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -69,6 +70,7 @@ def import_legacy(folder: str | None, yes: bool) -> None:
             "original": "",
             "backup": "",
             "kept": "",
+            "report": "",
         }
         if source.in_place:
             asks = not yes and sys.stdin.isatty() and sys.stderr.isatty() and not run.output.as_json
@@ -200,13 +202,20 @@ def _describe_files(
 
 
 def _keep(folder: str, ledger: Ledger, report: dict[str, Any]) -> None:
-    """Write what has no place in a store, and the report, into files beside it."""
+    """Write what has no place in a store, and the report, into files beside it.
+
+    Those of another import that is there already stay: `kept-2.json` comes after `kept.json`.
+    """
     folder = os.path.join(folder, KEPT)
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    if ledger.kept:
-        report["kept"] = os.path.join(folder, "kept.json")
-        _write(report["kept"], ledger.kept)
-    _write(os.path.join(folder, "report.json"), report)
+    if not report["report"]:
+        ends = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+        end = next(e for e in ends if not os.path.exists(os.path.join(folder, f"report{e}.json")))
+        report["report"] = os.path.join(folder, f"report{end}.json")
+        report["kept"] = os.path.join(folder, f"kept{end}.json") if ledger.kept else ""
+        if ledger.kept:
+            _write(report["kept"], ledger.kept)
+    _write(report["report"], report)
 
 
 def _write(path: str, value: Any) -> None:

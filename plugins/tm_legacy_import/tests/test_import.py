@@ -286,6 +286,8 @@ def test_another_folder_is_added_to_the_store(
     assert {task["id"] for task in tm_cli("list", "--json").json} == {mine, "bbbb0001", "bbbb0002"}
     again = tm_cli("import-legacy", str(path), "--json").json
     assert again["tables"]["tasks"]["kept"] == 2
+    assert Path(again["kept"]).name == "kept-2.json"
+    assert Path(again["kept"]).with_name("report.json").exists()
 
 
 def test_what_is_no_folder_of_it_is_said(tm_cli: Cli, tmp_path: Path) -> None:
