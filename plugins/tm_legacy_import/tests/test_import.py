@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import select
 import sqlite3
 import subprocess
 import sys
@@ -331,7 +332,9 @@ def test_on_a_terminal_it_asks(
         stderr=theirs,
         timeout=60,
     )
-    said = os.read(ours, 100_000).decode()
+    said = ""
+    while select.select([ours], [], [], 0)[0]:  # what it wrote is there by now
+        said += os.read(ours, 100_000).decode()
     os.close(ours)
     os.close(theirs)
     assert done.returncode == code
