@@ -98,7 +98,7 @@ LAYERS = """
     plugin_host.registry  plugin_host.troubles  configuration.config
     plugin_host.calls
     storage.sqlite  storage.migrate
-    storage.store  plugin_host.host
+    storage.store  storage.archive  plugin_host.host
     workspace
     engine.changes
     engine.outbox  engine.undo  engine.plugin_context
@@ -161,6 +161,7 @@ def built_in_entries() -> list[importlib.metadata.EntryPoint]:
 
 
 ORDINARY = {
+    "context": "what a plugin is handed",
     "type": "a key of every event",
     "progress": "a bar on the terminal",
     "parent": "a column in which SQLite tells the other table of a foreign key",
