@@ -142,11 +142,17 @@ class TaskManager:
 
     def _migrate(self, create: bool) -> list[str]:
         sets = [kernel_migrations(), *self.host.migration_sets()]
-        known = create or bool(self.database.columns("schema_fingerprint"))
-        if not known:
-            raise _not_ours(self.database)
-        if not create and migrate.is_current(self.database, sets):
-            return []
+        if not create:
+            migrate.check_ours(self.database)
+            if migrate.is_current(self.database, sets):
+                return []
+            for owner in sorted(migrate.held(self.database) & self.host.enabled.keys()):
+                cause = "its schema was rolled back"
+                self.workspace.report(f"feature '{owner}' is off: {cause} (tm migrate --apply)")
+                self.host.drop(owner, cause)
+            sets = [kernel_migrations(), *self.host.migration_sets()]
+            if migrate.is_current(self.database, sets):
+                return []
         if not create and not self.database.self_migrating:
             todo = migrate.pending(self.database, sets)
             if todo:
@@ -158,7 +164,7 @@ class TaskManager:
     def _migration_failed(self, owner: str, error: TmError) -> None:
         plugin = self.host.enabled[owner]
         self.host.blame(plugin, "migration", error)
-        self.host.drop(owner)
+        self.host.drop(owner, error.message)
 
     def _context(self, plugin: str) -> PluginContext:
         return PluginContext(lambda: self._session, plugin, self.workspace)
@@ -807,15 +813,3 @@ def method_name(command: str) -> str:
     """The Python name of a command: `criteria confirm`: `criteria_confirm`, `import`: `import_`."""
     name = command.replace(" ", "_").replace("-", "_")
     return name + "_" if iskeyword(name) else name
-
-
-def _not_ours(database: Database) -> TmError:
-    from .errors import BlankStore, DatabaseError
-
-    if database.is_blank():
-        return BlankStore(f"{database.url} is empty", "tm init makes a task store of it")
-    if database.columns("tasks"):
-        return DatabaseError(
-            f"{database.url} belongs to the earlier task tool", "tm init in a new folder"
-        )
-    return DatabaseError(f"{database.url} is not a task store", "tm init in a new folder")

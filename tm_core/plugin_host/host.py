@@ -10,22 +10,14 @@ from typing import Any, NamedTuple
 from tm_core.configuration.config import Config
 from tm_core.errors import FeatureDisabled, PluginError, TmError
 from tm_core.language import values
-from tm_core.model import TASK_FIELDS, Action, Command, Field, Hook, Plugin
+from tm_core.logs import log
+from tm_core.model import TASK_FIELDS, Action, Command, Failure, Field, Hook, Plugin
 from tm_core.storage.migrate import MigrationSet
 
 from .registry import Installed, describe, manifest_fault
 
 _COLUMN_TYPES = {"int": "BIGINT", "bool": "BIGINT", "float": "DOUBLE PRECISION"}
 _COLUMN_TYPES |= {"duration": "DOUBLE PRECISION"}
-
-
-class Failure(NamedTuple):
-    """A plugin that did not do its part."""
-
-    plugin: str
-    source: str
-    where: str
-    cause: str
 
 
 class Implementation(NamedTuple):
@@ -75,6 +67,8 @@ class Host:
         for one in installed:
             if one.error and not safe:
                 self._blame_start(one)
+        self.dropped: dict[str, str] = {}
+        """Plugins that are on, but that the store cannot serve: name -> why."""
         self._pluggy: Any = None
         self._registered: set[str] = set()
         self._attempted: set[tuple[str, str]] = set()
@@ -117,6 +111,7 @@ class Host:
         if plugin.name in self.required and not committed:
             raise PluginError(f"required {line}") from error
         if not known:
+            log("warning", "feature %s: %s failed: %s", plugin.name, where, type(error).__name__)
             self._report(line)
 
     def manifest(self, name: str) -> Plugin:
@@ -133,9 +128,10 @@ class Host:
         """A plugin's own settings, with defaults."""
         return self.config.section(self.manifest(name)) if name in self.enabled else {}
 
-    def drop(self, name: str) -> None:
+    def drop(self, name: str, cause: str) -> None:
         """Turn a plugin off for this process, because the store cannot serve it."""
         del self.enabled[name]
+        self.dropped[name] = cause
         self._declared = None
 
     def is_known(self, name: str) -> bool:
@@ -247,7 +243,10 @@ class Host:
         return ""
 
     def check_enabled(self, name: str) -> None:
-        """Raise FeatureDisabled when the plugin is installed but off."""
+        """Raise FeatureDisabled when the plugin is installed but off, PluginError when dropped."""
+        if name in self.dropped:
+            why = self.dropped[name]
+            raise PluginError(f"feature '{name}' is off: {why}", "tm migrate --apply")
         if name not in self.enabled and self.is_known(name):
             raise FeatureDisabled(name)
 
@@ -377,6 +376,7 @@ class Host:
 
     def invoke(self, implementation: Implementation, **arguments: Any) -> Any:
         """Call one plugin's function; a generator is run to its end."""
+        log("debug", "feature %s: %s", implementation.plugin.name, implementation.function.__name__)
         chosen = {name: arguments[name] for name in implementation.arguments}
         with guarded():
             result = implementation.function(**chosen)
