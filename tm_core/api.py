@@ -1,10 +1,15 @@
 """The only door for plugins: a plugin imports this module and itself, and nothing else of ours."""
 
 from .command_line.output import Output
+from .command_line.run import Run, current_run, dry_run_option
 from .command_line.verbs import Page
 from .command_line.views import listed, summary
 from .configuration.cache import cache_path, read_json, write_atomically, write_json_atomically
+from .configuration.config import Config, read_config, user_config_path
+from .configuration.settings import parse_value
+from .configuration.yaml_file import compose as compose_yaml
 from .configuration.yaml_file import parse_any as load_yaml
+from .configuration.yaml_file import parse_yaml
 from .context import (
     Backend,
     ConfigProvider,
@@ -37,10 +42,12 @@ from .errors import (
     UsageError,
     ValidationError,
 )
-from .hookspecs import hookimpl
+from .hookspecs import HOOKS, hookimpl
 from .language.expressions import FUNCTIONS, names, parse
+from .language.text import nearest, quote
 from .language.values import check, check_records, visible
 from .language.when import format_local, format_relative, instant_now, parse_duration, parse_instant
+from .manager import TaskManager
 from .model import (
     API_VERSION,
     OPEN,
@@ -61,12 +68,23 @@ from .model import (
     Setting,
     Task,
 )
-from .plugin_host.actions import Param, TaskId
-from .storage.migrate import check_schema
+from .plugin_host.actions import Param, TaskId, signature_of
+from .plugin_host.host import Host
+from .plugin_host.registry import Installed, describe
+from .storage.migrate import MigrationSet, check_ours, check_schema, kernel_migrations
+from .storage.migrate import applied as applied_migrations
+from .storage.migrate import apply as apply_migrations
+from .storage.migrate import held as held_migrations
+from .storage.migrate import parts as migration_parts
+from .storage.migrate import pending as pending_migrations
+from .storage.migrate import release as release_migrations
+from .storage.migrate import undo as undo_migrations
+from .workspace import Workspace
 
 __all__ = [
     "API_VERSION",
     "FUNCTIONS",
+    "HOOKS",
     "OPEN",
     "PRIORITIES",
     "STATUSES",
@@ -75,6 +93,7 @@ __all__ = [
     "Change",
     "Command",
     "CommandEnd",
+    "Config",
     "ConfigError",
     "ConfigProvider",
     "Conflict",
@@ -93,9 +112,12 @@ __all__ = [
     "Finding",
     "Handler",
     "Hook",
+    "Host",
     "Insight",
+    "Installed",
     "InvalidValue",
     "MetricCalculator",
+    "MigrationSet",
     "NewerSchema",
     "NoStore",
     "NotFound",
@@ -106,33 +128,56 @@ __all__ = [
     "PluginError",
     "Problem",
     "Row",
+    "Run",
     "SQLDialect",
     "Setting",
     "Spread",
     "Task",
     "TaskId",
+    "TaskManager",
     "TaskSet",
     "TmError",
     "UsageError",
     "ValidationError",
     "Validator",
+    "Workspace",
+    "applied_migrations",
+    "apply_migrations",
     "cache_path",
     "check",
+    "check_ours",
     "check_records",
     "check_schema",
+    "compose_yaml",
+    "current_run",
+    "describe",
+    "dry_run_option",
     "format_local",
     "format_relative",
+    "held_migrations",
     "hookimpl",
     "instant_now",
+    "kernel_migrations",
     "listed",
     "load_yaml",
+    "migration_parts",
     "names",
+    "nearest",
     "parse",
     "parse_duration",
     "parse_instant",
+    "parse_value",
+    "parse_yaml",
+    "pending_migrations",
+    "quote",
+    "read_config",
     "read_json",
     "readable",
+    "release_migrations",
+    "signature_of",
     "summary",
+    "undo_migrations",
+    "user_config_path",
     "visible",
     "write_atomically",
     "write_json_atomically",

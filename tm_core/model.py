@@ -173,6 +173,10 @@ class Plugin(NamedTuple):
     """Features without which this one does not work."""
     enabled: bool = True
     """Whether it is on unless the configuration says otherwise."""
+    essential: bool = False
+    """A tool for looking after `tm` itself, such as the one that turns features on. It is no
+    feature that minimal mode or `plugins.only` turns off: only naming it does. Of those that come
+    with `tm`, `--safe` keeps the essential ones, too."""
 
 
 class Problem(NamedTuple):

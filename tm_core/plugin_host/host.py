@@ -60,9 +60,12 @@ class Host:
         choice = config.features(manifests, broken)
         self.required = choice.required
         self.reasons = choice.reasons
-        on = frozenset[str]() if safe else choice.enabled
         self.enabled = {
-            one.name: one for one in installed if one.manifest is not None and one.name in on
+            one.name: one
+            for one in installed
+            if one.manifest is not None
+            and one.name in choice.enabled
+            and (not safe or (one.manifest.essential and one.built_in))
         }
         for one in installed:
             if one.error and not safe:

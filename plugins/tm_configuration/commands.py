@@ -1,4 +1,4 @@
-"""Kernel commands about the tool itself: init, config, plugins, doctor, completion."""
+"""`tm config`: shows and changes features and settings, also where there is no store."""
 
 from __future__ import annotations
 
@@ -10,79 +10,26 @@ from typing import Any
 
 import click
 
-from tm_core.configuration.config import user_config_path
-from tm_core.configuration.settings import parse_value
-from tm_core.errors import BlankStore, ConfigError, InvalidValue, NoStore, TmError, UsageError
-from tm_core.language import values
-from tm_core.language.text import nearest, quote, visible
-from tm_core.model import Field, Setting
-from tm_core.workspace import FILE, FOLDER
-
-from .invocation import Invocation, of
-
-
-def _run() -> Invocation:
-    return of(click.get_current_context())
-
-
-def _take_dry_run(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-    if value:
-        run = of(ctx)
-        run.options["dry_run"] = run.output.dry_run = True
-
-
-_dry_run = click.option(
-    "--dry-run",
-    is_flag=True,
-    expose_value=False,
-    callback=_take_dry_run,
-    help="Check all, write nothing",
+from tm_core.api import (
+    ConfigError,
+    Field,
+    InvalidValue,
+    NoStore,
+    Run,
+    Setting,
+    UsageError,
+    check,
+    current_run,
+    dry_run_option,
+    nearest,
+    parse_value,
+    quote,
+    user_config_path,
+    visible,
 )
 
 
-@click.command(help="Make a task store in this folder, or say that there is one.")
-@_dry_run
-def init() -> None:
-    """Make the store; nothing else ever does."""
-    run = _run()
-    start = os.path.abspath(run.options.get("directory") or ".")
-    wanted = str(run.options.get("store") or run.workspace.environ.get("TM_DB_PATH") or "")
-    path = folder = os.path.join(start, FOLDER)
-    if "://" in wanted:
-        path = wanted
-    elif wanted:
-        path = os.path.abspath(os.path.expanduser(wanted))
-        folder = os.path.dirname(path) if path.endswith(".db") else path
-    file = path if path.endswith(".db") else os.path.join(path, FILE)
-    created = "://" in wanted or not os.path.exists(file)
-    if not created:
-        run.options["store"] = path  # here, not in a folder above
-        run.forget()
-        try:
-            run.manager  # noqa: B018  # opening it checks it and brings it up to date
-        except BlankStore:  # as an interrupted run leaves it
-            created = True
-    if created and not run.output.dry_run:
-        path = run.create(folder, wanted).database.url
-        _ignore(folder)
-    elif created:
-        path = file
-    run.output.say(
-        "Task database initialized" if created else f"There is a task store at {path} already"
-    )
-    if run.output.as_json:
-        run.output.json({"store": path if created else file, "created": created})
-
-
-def _ignore(folder: str) -> None:
-    """Keep the database and its companions out of version control, the configuration in it."""
-    path = os.path.join(folder, ".gitignore")
-    if os.path.basename(folder) == FOLDER and not os.path.exists(path):
-        with open(path, "w", encoding="utf-8") as file:
-            file.write("*\n!.gitignore\n!config.yaml\n")
-
-
-def _feature_file(run: Invocation, user: bool) -> str:
+def _feature_file(run: Run, user: bool) -> str:
     if user:
         return user_config_path(run.workspace.environ)
     if not os.path.isdir(run.workspace.folder):
@@ -93,7 +40,7 @@ def _feature_file(run: Invocation, user: bool) -> str:
     return os.path.join(run.workspace.folder, "config.yaml")
 
 
-def _known(run: Invocation, name: str) -> str:
+def _known(run: Run, name: str) -> str:
     """The feature's name, or a UsageError with the nearest."""
     names = [one.name for one in run.workspace.host.installed]
     if name not in names:
@@ -102,15 +49,13 @@ def _known(run: Invocation, name: str) -> str:
     return name
 
 
-def _toggle(run: Invocation, names: Sequence[str], enabled: bool, user: bool) -> None:
+def _toggle(run: Run, names: Sequence[str], enabled: bool, user: bool) -> None:
     for name in names:
         _known(run, name)
-    from tm_core.configuration import (
-        editing as config_edit,
-    )  # YAML takes a while: who writes it pays for it
+    from . import editing  # YAML takes a while: who writes it pays for it
 
     for name in names:
-        config_edit.set_feature(_feature_file(run, user), name, enabled, dry_run=run.output.dry_run)
+        editing.set_feature(_feature_file(run, user), name, enabled, dry_run=run.output.dry_run)
         run.output.say(f"Feature '{name}' {'enabled' if enabled else 'disabled'}")
     if run.output.dry_run:
         return
@@ -122,7 +67,7 @@ def _toggle(run: Invocation, names: Sequence[str], enabled: bool, user: bool) ->
             run.output.warn(f"feature '{name}' is still {state}: {host.reasons.get(name)}")
 
 
-def _show(run: Invocation) -> None:
+def _show(run: Run) -> None:
     host, config = run.workspace.host, run.workspace.config
     features = {
         one.name: one.name in host.enabled for one in host.installed if one.manifest is not None
@@ -147,7 +92,7 @@ def _shown(value: Any) -> str:
     return visible(text)
 
 
-def _setting(run: Invocation, key: str) -> Setting | None:
+def _setting(run: Run, key: str) -> Setting | None:
     """What is known about a key. Raises UsageError for one that nobody knows or sets."""
     config = run.workspace.config
     with contextlib.suppress(ConfigError):  # raised for an unknown key in a known section
@@ -159,11 +104,11 @@ def _setting(run: Invocation, key: str) -> Setting | None:
 
 
 def _complete_key(ctx: click.Context, _: click.Parameter, begun: str) -> list[str]:
-    return [key for key in of(ctx).workspace.config.all_keys() if key.startswith(begun)]
+    return [key for key in current_run(ctx).workspace.config.all_keys() if key.startswith(begun)]
 
 
 def _complete_feature(ctx: click.Context, _: click.Parameter, begun: str) -> list[str]:
-    names = [one.name for one in of(ctx).workspace.host.installed]
+    names = [one.name for one in current_run(ctx).workspace.host.installed]
     return [name for name in names if name.startswith(begun)]
 
 
@@ -187,7 +132,7 @@ _user = click.option("--user", is_flag=True, help="In your own configuration, no
 @click.option("--minimal-mode", is_flag=True, help="Turn all features off")
 @click.option("--show", is_flag=True, help="Show the configuration")
 @click.option("--reset", is_flag=True, help="Set the project's configuration aside")
-@_dry_run
+@dry_run_option
 @click.pass_context
 def config(
     ctx: click.Context,
@@ -198,7 +143,7 @@ def config(
     reset: bool,
 ) -> None:
     """Spellings as options serve scripts written for the earlier tool."""
-    run = _run()
+    run = current_run()
     if enable:
         _toggle(run, [enable], True, False)
     if disable:
@@ -215,14 +160,14 @@ def config(
 @config.command("show", help="Show features and settings, and where each comes from.")
 def show_config() -> None:
     """The configuration in force."""
-    _show(_run())
+    _show(current_run())
 
 
 @config.command("get", help="Print the value of a key.")
 @_key
 def get_key(key: str) -> None:
     """One value."""
-    run = _run()
+    run = current_run()
     _setting(run, key)
     value = run.workspace.config.get(key)
     if run.output.as_json:
@@ -235,37 +180,37 @@ def get_key(key: str) -> None:
 @_key
 @click.argument("value")
 @_user
-@_dry_run
+@dry_run_option
 def set_key(key: str, value: str, user: bool) -> None:
     """One value, checked before it is written."""
-    run = _run()
+    run = current_run()
     setting = _setting(run, key)
     if setting is not None and setting.personal and not user:
         raise UsageError(
             f"'{key}' is a personal setting, a project cannot make it",
             f"tm config set --user {key} VALUE",
         )
-    values.check(Field(key, "str"), value)
+    check(Field(key, "str"), value)
     try:
         parsed = parse_value(value, setting, key)
     except ConfigError as error:
         raise InvalidValue(error.message, error.hint, field=key) from None
-    from tm_core.configuration import editing as config_edit
+    from . import editing
 
-    config_edit.set_value(_feature_file(run, user), key, parsed, dry_run=run.output.dry_run)
+    editing.set_value(_feature_file(run, user), key, parsed, dry_run=run.output.dry_run)
     run.output.say(f"{key} is set")
 
 
 @config.command("unset", help="Remove a key, so that its default or another layer counts.")
 @_key
 @_user
-@_dry_run
+@dry_run_option
 def unset_key(key: str, user: bool) -> None:
     """One value less; also one that nobody knows, since it may have to go."""
-    run = _run()
-    from tm_core.configuration import editing as config_edit
+    run = current_run()
+    from . import editing
 
-    there = config_edit.unset_value(_feature_file(run, user), key, dry_run=run.output.dry_run)
+    there = editing.unset_value(_feature_file(run, user), key, dry_run=run.output.dry_run)
     if not there:
         _setting(run, key)
     run.output.say(f"{key} is not set here" + (" any more" if there else ""))
@@ -275,7 +220,7 @@ def unset_key(key: str, user: bool) -> None:
 @_key
 def explain(key: str) -> None:
     """Where a value comes from."""
-    run = _run()
+    run = current_run()
     _setting(run, key)
     layers = run.workspace.config.explain(key)
     if run.output.as_json:
@@ -291,115 +236,41 @@ def explain(key: str) -> None:
 @config.command("enable", help="Turn features on.")
 @_features
 @_user
-@_dry_run
+@dry_run_option
 def enable_feature(feature: tuple[str, ...], user: bool) -> None:
     """Its data is where it was."""
-    _toggle(_run(), feature, True, user)
+    _toggle(current_run(), feature, True, user)
 
 
 @config.command("disable", help="Turn features off; their data stays.")
 @_features
 @_user
-@_dry_run
+@dry_run_option
 def disable_feature(feature: tuple[str, ...], user: bool) -> None:
     """Commands, options, fields and hooks go; data stays."""
-    _toggle(_run(), feature, False, user)
+    _toggle(current_run(), feature, False, user)
 
 
 @config.command("minimal-mode", help="Turn all features off, or back to what is configured.")
 @click.argument("state", type=click.Choice(["on", "off"]))
 @_user
-@_dry_run
+@dry_run_option
 def minimal(state: str, user: bool) -> None:
     """The kernel alone."""
-    run = _run()
-    from tm_core.configuration import editing as config_edit
+    run = current_run()
+    from . import editing
 
-    config_edit.set_minimal_mode(
-        _feature_file(run, user), state == "on", dry_run=run.output.dry_run
-    )
+    editing.set_minimal_mode(_feature_file(run, user), state == "on", dry_run=run.output.dry_run)
     run.output.say(f"Minimal mode is {state}")
 
 
 @config.command("reset", help="Set the configuration file aside and begin with the defaults.")
 @_user
-@_dry_run
+@dry_run_option
 def reset_config(user: bool) -> None:
     """The old file is kept."""
-    run = _run()
-    from tm_core.configuration import editing as config_edit
+    run = current_run()
+    from . import editing
 
-    kept = config_edit.reset(_feature_file(run, user), dry_run=run.output.dry_run)
+    kept = editing.reset(_feature_file(run, user), dry_run=run.output.dry_run)
     run.output.say(f"Configuration reset; the old one is {kept}" if kept else "Nothing to reset")
-
-
-@click.group(
-    invoke_without_command=True, help="Show what is installed, what is on, and what failed."
-)
-@click.pass_context
-def plugins(ctx: click.Context) -> None:
-    """The list is what one mostly wants."""
-    if ctx.invoked_subcommand is None:
-        _list_plugins(_run())
-
-
-@plugins.command("list", help="List plugins with source, version, state, hooks and failures.")
-def list_plugins() -> None:
-    """One row each."""
-    _list_plugins(_run())
-
-
-def _list_plugins(run: Invocation) -> None:
-    host = run.workspace.host
-    rows = []
-    for one in host.installed:
-        state = "failed" if one.error else "on" if one.name in host.enabled else "off"
-        rows.append(
-            {
-                "name": one.name,
-                "state": state,
-                "source": one.distribution or "made in code",
-                "version": one.version,
-                "hooks": sorted(one.manifest.hooks) if one.manifest is not None else [],
-                "why": one.error or host.reasons.get(one.name, ""),
-                "summary": one.manifest.summary if one.manifest is not None else "",
-            }
-        )
-    if run.output.as_json:
-        run.output.json(rows)
-        return
-    columns = ["name", "state", "source", "version", "hooks", "why"]
-    run.output.table(columns, [[row[name] for name in columns] for row in rows])
-
-
-@click.command(help="Check store, plugins and configuration. Exit code 1 when something is wrong.")
-@click.pass_context
-def doctor(ctx: click.Context) -> None:
-    """Every finding is a line: level, subject, what it is, what to do."""
-    run = _run()
-    from . import diagnosis
-
-    findings = list(diagnosis.examine(run.workspace, lambda: run.manager))
-    if run.output.as_json:
-        run.output.json([finding._asdict() for finding in findings])
-    else:
-        colors = {"ok": "green", "warning": "yellow", "error": "red"}
-        for level, subject, message, hint in findings:
-            mark = run.output.style(level, colors.get(level, "bold"))
-            advice = f" ({hint})" if hint else ""
-            run.output.data(f"{mark}\t{subject}\t{message}{advice}")
-    ctx.exit(1 if any(finding.level == "error" for finding in findings) else 0)
-
-
-@click.command(help="Print the completion script of a shell, to be sourced in its start-up file.")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-@click.pass_context
-def completion(ctx: click.Context, shell: str) -> None:
-    """Click's own completion."""
-    from click.shell_completion import get_completion_class
-
-    kind = get_completion_class(shell)
-    if kind is None:
-        raise TmError(f"no completion for {shell}")
-    source = kind(ctx.find_root().command, {}, "tm", "_TM_COMPLETE").source()
-    _run().output.data(source)
