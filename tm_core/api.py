@@ -26,6 +26,7 @@ from .context import (
 from .engine.figures import Insight, Spread
 from .engine.privacy import readable
 from .errors import (
+    BlankStore,
     ConfigError,
     Conflict,
     DamagedStore,
@@ -90,6 +91,7 @@ __all__ = [
     "STATUSES",
     "Action",
     "Backend",
+    "BlankStore",
     "Change",
     "Command",
     "CommandEnd",

@@ -73,18 +73,20 @@ def test_a_locked_store(tm_cli: Cli) -> None:
 
 
 def test_only_what_is_worth_it(tm_cli: Cli) -> None:
-    commands = [["show", "ffffffff"], ["nonsense"], ["add"], ["list", "--where", "((("], ["-x"]]
-    for command in commands:
-        tm_cli(*command, code=None)
+    for line in ["show ffffffff", "nonsense", "add", "list --where (((", "-x"]:
+        assert tm_cli(*line.split(), code=None).code
     assert tm_cli("errors") == (0, "", "No errors are logged\n")
-    tm_cli("config", "set", "error-log.level", "refused")
-    for command in commands:
-        assert tm_cli(*command, code=None).code
+    damage(tm_cli)
+    for command in ["list", "log", "ready"]:
+        tm_cli(command, code=4)
     found = tm_cli("errors", "--json").json
-    assert [one["kind"] for one in found] == ["refused"] * 5
-    assert [one["operation"] for one in found] == ["", "list", "add", "", "show"]
+    assert [one["operation"] for one in found] == ["ready", "log", "list"]
     assert len(tm_cli("errors", "--limit", "1", "--json").json) == 1
-    assert len(tm_cli("errors", "--limit", "0", "--json").json) == 5
+    assert len(tm_cli("errors", "--limit", "0", "--json").json) == 3
+    tm_cli("config", "set", "error-log.level", "critical")
+    tm_cli("backup", "restore", "nothing", code=3)
+    tm_cli("list", code=4)
+    assert len(tm_cli("errors", "--json").json) == 4
 
 
 @pytest.mark.parametrize(
@@ -136,9 +138,16 @@ def test_doctor_tells(tm_cli: Cli) -> None:
 WORDS = ["s3cr3t-tok3n", "hunter2!pass", "Über geheim", "alpha-title", "deep-description"]
 
 
-def test_nothing_that_anybody_typed_is_in_the_log(tm_cli: Cli) -> None:
+def test_nothing_that_anybody_typed_is_in_the_log(
+    tm_cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
     token, password, title, name, text = WORDS
-    tm_cli("config", "set", "error-log.level", "refused")
+    # Also what is usually not worth it; the observer hears of every command here.
+    monkeypatch.setattr("tm_core.command_line.invocation._outcome", lambda error: "failed")
+    monkeypatch.setattr(
+        "tm_error_log.hooks.ErrorHandler",
+        lambda folder, level: ErrorHandler(folder, level="refused"),
+    )
     task = tm_cli.add(title, "-d", text)
     url = f"postgresql://{name}:{password}@host-{token}/db"
     for command in [
@@ -314,13 +323,14 @@ def test_success_imports_nothing_of_it(tm_cli: Cli) -> None:
 
 def test_log_levels(tm_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TM_LOG", "info")
-    assert "INFO add: done after" in tm_cli("add", "s3cr3t").err
+    assert "INFO add: succeeded after" in tm_cli("add", "s3cr3t").err
     assert "s3cr3t" not in tm_cli("add", "s3cr3t").err
     monkeypatch.setenv("TM_LOG", "error")
     assert "INFO" not in tm_cli("list").err
-    assert "ERROR show: NotFound after" in tm_cli("show", "ffffffff", code=3).err
+    damage(tm_cli)
+    assert "ERROR list: failed (DamagedStore) after" in tm_cli("list", code=4).err
     monkeypatch.setenv("TM_LOG", "loud")
-    assert "TM_LOG is one of debug" in tm_cli("list").err
+    assert "TM_LOG is one of debug" in tm_cli("list", code=4).err
 
 
 PLUGIN = Plugin("clumsy", "x", fields=(Field("f", "str"),), hooks={"task_draft": Hook(Clumsy())})

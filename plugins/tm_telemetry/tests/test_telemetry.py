@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -209,6 +210,7 @@ def test_broken_notes_are_passed_over(cli: Cli) -> None:
 
 
 def test_notes_that_cannot_be_written_are_in_nobodys_way(cli: Cli) -> None:
+    shutil.rmtree(cli.folder / ".task-orchestrator/telemetry")
     (cli.folder / ".task-orchestrator/telemetry").write_text("in the way")
     assert cli("list") == (0, "", "No tasks found\n")
     assert ("command", "list", "ok") not in counted(cli)
