@@ -21,6 +21,7 @@ from .context import (
     Row,
     SQLDialect,
     TaskSet,
+    Upkeep,
     Validator,
 )
 from .engine.figures import Insight, Spread
@@ -63,6 +64,7 @@ from .model import (
     Failure,
     Field,
     Finding,
+    Foreign,
     Hook,
     Plugin,
     Problem,
@@ -72,7 +74,8 @@ from .model import (
 from .plugin_host.actions import Param, TaskId, signature_of
 from .plugin_host.host import Host
 from .plugin_host.registry import Installed, describe
-from .storage.migrate import MigrationSet, check_ours, check_schema, kernel_migrations
+from .storage.chain import event_digest, next_head
+from .storage.migrate import MigrationSet, check_schema, kernel_migrations
 from .storage.migrate import applied as applied_migrations
 from .storage.migrate import apply as apply_migrations
 from .storage.migrate import held as held_migrations
@@ -112,6 +115,7 @@ __all__ = [
     "FeatureDisabled",
     "Field",
     "Finding",
+    "Foreign",
     "Handler",
     "Hook",
     "Host",
@@ -139,6 +143,7 @@ __all__ = [
     "TaskManager",
     "TaskSet",
     "TmError",
+    "Upkeep",
     "UsageError",
     "ValidationError",
     "Validator",
@@ -147,13 +152,13 @@ __all__ = [
     "apply_migrations",
     "cache_path",
     "check",
-    "check_ours",
     "check_records",
     "check_schema",
     "compose_yaml",
     "current_run",
     "describe",
     "dry_run_option",
+    "event_digest",
     "format_local",
     "format_relative",
     "held_migrations",
@@ -165,6 +170,7 @@ __all__ = [
     "migration_parts",
     "names",
     "nearest",
+    "next_head",
     "parse",
     "parse_duration",
     "parse_instant",

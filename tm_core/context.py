@@ -376,6 +376,23 @@ class Database(Protocol):
 
 
 @runtime_checkable
+class Upkeep(Database, Protocol):
+    """A database that can be looked after; engines that do it all themselves need not have this."""
+
+    def statistics(self) -> Mapping[str, Any]:
+        """What there is to tell of the store's size: figures by name, bytes as whole numbers."""
+
+    def vacuum(self) -> None:
+        """Give the space of what was deleted back. Not within a transaction."""
+
+    def analyze(self) -> None:
+        """Let the engine look at the data again, so that it plans its queries well."""
+
+    def cascades(self, table: str) -> set[str]:
+        """The columns of a table that name a task, with which their row goes when it is purged."""
+
+
+@runtime_checkable
 class Copies(Protocol):
     """A database that can be copied to a file and back, as a whole."""
 

@@ -7,10 +7,11 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from keyword import iskeyword
 from typing import Any
 
-from .context import Database
+from .context import Database, Row
 from .engine.changes import AlreadyDone, Changes
 from .engine.outbox import Outbox
 from .engine.plugin_context import PluginContext, Session
@@ -27,14 +28,16 @@ from .errors import (
     is_refusal,
 )
 from .language import values
+from .language.when import instant_now
 from .model import Action, Change, Event, Field, Finding, Plugin, Task
 from .plugin_host.actions import Signature, signature_of
 from .plugin_host.host import Host
 from .plugin_host.registry import Installed, describe
 from .storage import migrate
+from .storage.location import FOLDER
 from .storage.migrate import kernel_migrations
 from .storage.store import Store, new_event_id, new_task_id
-from .workspace import FOLDER, Workspace
+from .workspace import Workspace
 
 _ACTOR = Field("actor", "str", max_length=200)
 _KEY = Field("key", "str", max_length=500)
@@ -61,6 +64,7 @@ class TaskManager:
         create: bool = False,
         show_progress: Callable[[int, int], None] | None = None,
         for_program: bool = False,
+        clock: Callable[[], str] = instant_now,
     ) -> None:
         """Open the workspace's store. See `open` for the usual way."""
         self.workspace = workspace
@@ -70,7 +74,7 @@ class TaskManager:
         """Names of the migrations that opening the store applied."""
         self.store = Store(self.database, self.host.fields())
         session = os.urandom(4).hex()
-        self._outbox = Outbox(self.store, self.host, self._context, session)
+        self._outbox = Outbox(self.store, self.host, self._context, session, clock)
         self._changes = Changes(
             self.store,
             self.host,
@@ -79,6 +83,7 @@ class TaskManager:
             context=self._context,
             before_commit=self._note,
             after_commit=self._deliver,
+            clock=clock,
         )
         self._session = Session(
             workspace, self.store, self._changes, self, show_progress or _no_progress, for_program
@@ -97,6 +102,7 @@ class TaskManager:
         settings: Sequence[str] = (),
         environ: Mapping[str, str] | None = None,
         report: Callable[[str], None] | None = None,
+        clock: Callable[[], str] = instant_now,
     ) -> TaskManager:
         """Open a store.
 
@@ -109,6 +115,7 @@ class TaskManager:
             settings: `key=value`, above every other layer of the configuration.
             environ: The environment; the process's own by default.
             report: Takes one line about something that is not as it should be; stderr by default.
+            clock: Gives the present instant, UTC, canonical; the machine's by default.
 
         Raises:
             NoStore: There is no store, and `create` is not set.
@@ -128,7 +135,7 @@ class TaskManager:
             environ=environ,
             report=report or (lambda line: print(f"tm: {line}", file=sys.stderr)),
         )
-        return cls(workspace, actor=actor, create=create)
+        return cls(workspace, actor=actor, create=create, clock=clock)
 
     def __enter__(self) -> TaskManager:
         return self
@@ -142,8 +149,9 @@ class TaskManager:
 
     def _migrate(self, create: bool) -> list[str]:
         sets = [kernel_migrations(), *self.host.migration_sets()]
+        if not create or not self.database.is_blank():
+            self.workspace.check_ours(self.database)
         if not create:
-            migrate.check_ours(self.database)
             if migrate.is_current(self.database, sets):
                 return []
             for owner in sorted(migrate.held(self.database) & self.host.enabled.keys()):
@@ -187,6 +195,11 @@ class TaskManager:
         return self._changes.actor
 
     @property
+    def _moment(self) -> datetime:
+        """What relative instants count from."""
+        return datetime.fromisoformat(self._changes.now)
+
+    @property
     def changes(self) -> Changes:
         """The running transaction."""
         return self._changes
@@ -225,7 +238,7 @@ class TaskManager:
 
     def transaction(self) -> AbstractContextManager[None]:
         """Write everything inside together, or nothing."""
-        return self._changes.transaction()
+        return self.host.calls.entering(self._changes.transaction())
 
     # The kernel's own verbs
 
@@ -540,6 +553,10 @@ class TaskManager:
     def _readable(self, event: Event) -> Event:
         return {**event, "data": readable(event["data"], self.actor)}
 
+    def history(self) -> Iterator[Row]:
+        """All events in their order, one at a time, as the log holds them: `data` is JSON text."""
+        return self.store.history()
+
     def undo(self, seq: int | None = None) -> list[Event]:
         """Take back the transaction of an event, or the actor's last one; gives its events.
 
@@ -688,7 +705,7 @@ class TaskManager:
                 if value is None:
                     continue
                 raise self._unknown(verb, name)
-            checked = values.check(field, value)
+            checked = values.check(field, value, now=self._moment)
             if field.type == "task" and checked is not None:
                 checked = self.store.resolve(checked)
             if field.stored:
@@ -755,9 +772,13 @@ class TaskManager:
             PluginError: The action failed in a way that its plugin did not foresee.
         """
         fields = self.host.fields_on(command)
-        positional, named = signature.bind(given, self.store.resolve, fields)
+        positional, named = signature.bind(given, self.store.resolve, fields, self._moment)
+        mark = self.host.calls.mark
         with explained(self.host, plugin, command):
-            return function(self._context(plugin.name), *positional, **named)
+            result = function(self._context(plugin.name), *positional, **named)
+            if self.host.calls.leave_opened(mark):
+                raise RuntimeError("it left a transaction open")
+            return result
 
     def once(self, key: str, action: str, *arguments: Any, **named: Any) -> Any:
         """Run an action under an idempotency key; done before, it gives the task that it was about.
@@ -796,7 +817,7 @@ def explained(host: Host, plugin: Installed, command: str) -> Iterator[None]:
         yield
     except (TmError, AlreadyDone, BrokenPipeError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if host.strict or plugin.name not in host.enabled:
             raise
         raise PluginError(

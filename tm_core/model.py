@@ -7,7 +7,7 @@ and users feel every millisecond before the first line of work.
 from __future__ import annotations
 
 from collections.abc import Generator, ItemsView, Iterable, Iterator, Mapping, MutableMapping
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 API_VERSION = (1, 0)
 """Of plugins' API, (major, minor): a minor version only adds."""
@@ -189,6 +189,15 @@ class Problem(NamedTuple):
     hint: str = ""
 
 
+class Foreign(NamedTuple):
+    """A database of another tool, found where a store should be."""
+
+    what: str
+    """What it is, after its path: `belongs to the tool that was used before`."""
+    command: str
+    """The command that carries it over, without `tm`."""
+
+
 class Finding(NamedTuple):
     """What a health check found."""
 
@@ -236,6 +245,8 @@ class Event(TypedDict):
     type: str
     task_id: str | None
     data: dict[str, Any]
+    digest: NotRequired[str | None]
+    """Of this event and the one before it about the same task; None before digests were kept."""
 
 
 class Document:

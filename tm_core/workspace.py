@@ -10,14 +10,15 @@ from .configuration.cache import default_cache_folder
 from .configuration.config import Config
 from .configuration.settings import Layer
 from .context import Backend, Context, Database
-from .errors import NoStore, PluginError, is_refusal
-from .model import Plugin
-from .plugin_host.host import Host, guarded, in_code
+from .errors import BlankStore, DatabaseError, ForeignStore, NoStore, PluginError, is_refusal
+from .language.when import instant_now
+from .model import Foreign, Plugin
+from .plugin_host.host import Host, in_code
 from .plugin_host.registry import describe, installed_plugins
+from .plugin_host.troubles import Trouble, recall, remember
+from .storage import location
+from .storage.location import FILE, FOLDER
 from .storage.sqlite import SQLiteBackend
-
-FOLDER = ".task-orchestrator"
-FILE = "tasks.db"
 
 
 class Workspace:
@@ -58,10 +59,12 @@ class Workspace:
         self.report = report
         cache = default_cache_folder(environ)
         override = store or environ.get("TM_DB_PATH", "")
-        found = find_folder(directory)
+        place = location.find(directory)
+        found = place.folder if place is not None else None
         if override and "://" not in override:
             path = os.path.expanduser(override)
             found = os.path.abspath(os.path.dirname(path) or "." if path.endswith(".db") else path)
+        self._place = place if place is not None and place.folder == found else None
         self.folder = found or ""
         """The store's folder; empty where there is none."""
         config = Config.load(
@@ -80,7 +83,9 @@ class Workspace:
 
     @property
     def project(self) -> str:
-        """The folder that holds the store's folder, or the current one."""
+        """The folder that holds the store's folder, or stands for it here; or the current one."""
+        if self._place is not None:
+            return self._place.project
         if os.path.basename(self.folder) == FOLDER:
             return os.path.dirname(self.folder)
         return self.folder or os.getcwd()
@@ -101,8 +106,8 @@ class Workspace:
         found = False
         for plugin, provider in self.host.collect("config_providers", context):
             try:
-                with guarded():
-                    given = provider.get_config()
+                where = f"provider '{provider.name}'"
+                given = self.host.calls.call(plugin, where, provider.get_config)
                 layer = Layer("providers", f"{plugin.name}/{provider.name}", given)
                 config = self.config.with_layer(layer)
                 config.check(self.host.manifests())
@@ -132,6 +137,31 @@ class Workspace:
             self._database = backend.open(self.url, create=create, settings=settings)
         return self._database
 
+    def check_ours(self, database: Database) -> None:
+        """Raise if a database is no task store, saying what it is and what to do instead.
+
+        Raises:
+            BlankStore: Nothing is in it.
+            ForeignStore: A plugin knows what it is, and can carry it over.
+            DatabaseError: Nobody knows what it is.
+        """
+        if database.columns("schema_fingerprint"):
+            return
+        url = database.url
+        if database.is_blank():
+            raise BlankStore(f"{url} is empty", "tm init makes a task store of it")
+        for each in self.host.implementations("foreign_store"):
+            try:
+                found = self.host.invoke(each, path=url) or None
+                if not isinstance(found, Foreign | None):
+                    raise TypeError(f"foreign_store gave {type(found).__name__}, not a Foreign")
+            except Exception as error:
+                self.host.blame(each.plugin, "foreign_store", error)
+                continue
+            if found is not None:
+                raise ForeignStore(f"{url} {found.what}", found.command)
+        raise DatabaseError(f"{url} is not a task store", "tm init in a new folder")
+
     def _backend(self, scheme: str) -> Backend:
         if scheme == "sqlite":
             return SQLiteBackend()
@@ -155,24 +185,20 @@ class Workspace:
             "install and enable one, or change store.url",
         )
 
+    def troubles(self) -> list[Trouble]:
+        """What enabled plugins, as they are installed now, did wrong here in the last day."""
+        sources = {name: one.source for name, one in self.host.enabled.items()}
+        found = recall(self.folder, instant_now())
+        return [each for each in found if sources.get(each.plugin) == each.source]
+
     def close(self) -> None:
-        """Let go of the store."""
+        """Let go of the store, and remember what plugins did wrong."""
         if self._database is not None:
             self._database.close()
             self._database = None
-
-
-def find_folder(directory: str) -> str | None:
-    """The store's folder in this folder or the nearest parent that has one."""
-    current = os.path.abspath(directory)
-    while True:
-        candidate = os.path.join(current, FOLDER)
-        if os.path.isdir(candidate):
-            return candidate
-        parent = os.path.dirname(current)
-        if parent == current:
-            return None
-        current = parent
+            now = instant_now()
+            if self.folder and (troubles := self.host.troubles(now)):
+                remember(self.folder, troubles, now)
 
 
 def _url(override: str, folder: str) -> str:

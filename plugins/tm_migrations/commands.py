@@ -16,7 +16,7 @@ from .manager import MigrationManager, Undoing
 @click.option("--check", is_flag=True, help="Exit code 1 if something is pending")
 @click.option("--apply", "apply_", is_flag=True, help="Apply what is pending")
 @click.option("--rollback", is_flag=True, help="Undo the schema of the last batch")
-@click.option("--to", metavar="OWNER:NAME", help="Undo all that came after this one instead")
+@click.option("--to", metavar="OWNER[:NAME]", help="Undo all that came after this one instead")
 @click.option("--yes", "--force", "yes", is_flag=True, help="Roll back although data is lost")
 @dry_run_option
 @click.pass_context

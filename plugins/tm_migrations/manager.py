@@ -21,13 +21,13 @@ from tm_core.api import (
     Workspace,
     applied_migrations,
     apply_migrations,
-    check_ours,
     held_migrations,
     kernel_migrations,
     migration_parts,
     pending_migrations,
     release_migrations,
     undo_migrations,
+    visible,
 )
 
 from .reversal import losses, undoing
@@ -60,7 +60,7 @@ class MigrationManager:
         """
         self._workspace = workspace
         self._database = workspace.open_database()
-        check_ours(self._database)
+        workspace.check_ours(self._database)
         self._sets = [kernel_migrations(), *workspace.host.migration_sets()]
 
     @classmethod
@@ -143,7 +143,8 @@ class MigrationManager:
         """What a rollback would undo, last first, and what data would be lost by it.
 
         Args:
-            to: The `owner:name` after which everything is undone; the last batch by default.
+            to: The `owner:name` after which everything is undone, or an owner, whose last step is
+                meant; the last batch by default.
 
         Raises:
             Conflict: There is nothing to undo, or it cannot be undone.
@@ -152,17 +153,20 @@ class MigrationManager:
         done = self.applied
         names = [f"{row['owner']}:{row['name']}" for row in done]
         if to:
-            if to not in names:
-                raise Conflict(f"'{to}' is not applied", "tm migrate --status names what is")
-            chosen = done[names.index(to) + 1 :]
+            meant = [n for n in names if to in (n, n.partition(":")[0])]
+            if not meant:
+                raise Conflict(
+                    f"'{visible(to)}' is not applied", "tm migrate --status names what is"
+                )
+            chosen = done[names.index(meant[-1]) + 1 :]
         else:
             chosen = [row for row in done if row["at"] == done[-1]["at"]]
         if not chosen:
-            raise Conflict(f"nothing was applied after {to}", "tm migrate --status")
+            raise Conflict(f"nothing was applied after {visible(to)}", "tm migrate --status")
         if any(row["owner"] == "kernel" and row["name"] == done[0]["name"] for row in chosen):
             raise Conflict(
                 "the last batch made the store itself, which is not rolled back",
-                f"--to {names[0]} undoes what features added; or tm config disable FEATURE",
+                "--to kernel undoes what features added since; or tm config disable FEATURE",
             )
         return [self._undoing(row["owner"], row["name"]) for row in reversed(chosen)]
 

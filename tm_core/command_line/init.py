@@ -6,16 +6,17 @@ import os
 
 import click
 
-from tm_core.errors import BlankStore
-from tm_core.workspace import FILE, FOLDER
+from tm_core.errors import BlankStore, Conflict, ForeignStore
+from tm_core.storage.location import FILE, FOLDER, find, repository
 
-from .invocation import of
+from .invocation import Invocation, of
 from .run import dry_run_option
 
 
 @click.command(help="Make a task store in this folder, or say that there is one.")
+@click.option("--here", is_flag=True, help="Although one above, or of the main worktree, is in use")
 @dry_run_option
-def init() -> None:
+def init(here: bool) -> None:
     """Make the store; nothing else ever does."""
     run = of(click.get_current_context())
     start = os.path.abspath(run.options.get("directory") or ".")
@@ -35,6 +36,11 @@ def init() -> None:
             run.manager  # noqa: B018  # opening it checks it and brings it up to date
         except BlankStore:  # as an interrupted run leaves it
             created = True
+        except ForeignStore as error:
+            click.get_current_context().invoke(run.command(error.command))
+            return
+    if created and not wanted:
+        _check_used(run, folder, here)
     if created and not run.output.dry_run:
         path = run.create(folder, wanted).database.url
         _ignore(folder)
@@ -45,6 +51,19 @@ def init() -> None:
     )
     if run.output.as_json:
         run.output.json({"store": path if created else file, "created": created})
+
+
+def _check_used(run: Invocation, folder: str, here: bool) -> None:
+    """Refuse a second store in a repository, unless it is wanted; elsewhere say that it is one."""
+    start = os.path.dirname(folder)
+    used = find(start)
+    if used is None or used.folder == folder:
+        return
+    if used.same_repository and repository(start) and not here:
+        raise Conflict(
+            f"the task store {used.folder} is in use here", "tm init --here makes another one"
+        )
+    run.output.say(f"From now on this one is used here, not {used.folder}")
 
 
 def _ignore(folder: str) -> None:

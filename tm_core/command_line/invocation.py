@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import click
 
 from tm_core.engine.changes import AlreadyDone
 from tm_core.engine.plugin_context import PluginContext
-from tm_core.errors import DatabaseError, PluginError, TmError, UsageError, was_refused
+from tm_core.errors import (
+    DatabaseError,
+    InvalidValue,
+    PluginError,
+    TmError,
+    UsageError,
+    was_refused,
+)
 from tm_core.language.text import quote
+from tm_core.language.when import instant_now
 from tm_core.logs import log
 from tm_core.manager import TaskManager, explained
 from tm_core.model import Action, Command, CommandEnd, Field
@@ -29,12 +37,18 @@ KERNEL = Installed("kernel", None, distribution="task-orchestrator")
 class Invocation:
     """The object that all commands of one run share."""
 
-    def __init__(self, as_json: bool, workspace: Workspace | None = None) -> None:
+    def __init__(
+        self,
+        as_json: bool,
+        workspace: Workspace | None = None,
+        clock: Callable[[], str] = instant_now,
+    ) -> None:
         self.options: dict[str, Any] = {"as_json": as_json}
         self.output: Output = standard(as_json=as_json)
         self.reached = "tm"
         """The command on the line that was reached, for messages."""
         self._workspace = workspace
+        self._clock = clock
         self._manager: TaskManager | None = None
         self._entries: dict[str, tuple[Installed, Action | Command]] | None = None
         self._warned: set[str] = set()
@@ -87,6 +101,7 @@ class Invocation:
                 actor=self.options.get("actor") or "",
                 show_progress=self.output.progress,
                 for_program=self.output.as_json,
+                clock=self._clock,
             )
         return self._manager
 
@@ -105,7 +120,10 @@ class Invocation:
         self.options["store"] = store or folder
         self.forget()
         self._manager = TaskManager(
-            self.workspace, actor=self.options.get("actor") or "", create=True
+            self.workspace,
+            actor=self.options.get("actor") or "",
+            create=True,
+            clock=self._clock,
         )
         return self._manager
 
@@ -288,7 +306,15 @@ class ActionCommand(click.Command):
         """Run the action."""
         given = {n: v for n, v in ctx.params.items() if v is not None and v != ()}
         given = {n: list(v) if isinstance(v, tuple) else v for n, v in given.items()}
-        of(ctx).perform(self, given)
+        try:
+            of(ctx).perform(self, given)
+        except InvalidValue as error:
+            # Its author knows a parameter's name, its user the option's spelling.
+            name = str(error.details.get("field"))
+            for parameter in self.signature.parameters:
+                if (parameter.name, parameter.kind) == (name, "option"):
+                    error.message = error.message.replace(name, parameter.flags[-1], 1)
+            raise
 
 
 def _shared(*, writes: bool, taken: set[str]) -> list[click.Parameter]:

@@ -9,6 +9,7 @@ from typing import Any
 from tm_core.context import Context
 from tm_core.errors import Conflict, InvalidValue, ValidationError, is_refusal
 from tm_core.language import values
+from tm_core.language.text import is_blank
 from tm_core.language.when import instant_now
 from tm_core.model import OPEN, Change, Problem, Task
 from tm_core.plugin_host.host import Host
@@ -51,6 +52,7 @@ class Changes:
         context: Callable[[str], Context],
         before_commit: Callable[[], None],
         after_commit: Callable[[], None],
+        clock: Callable[[], str] = instant_now,
     ) -> None:
         self.store = store
         self.host = host
@@ -63,6 +65,7 @@ class Changes:
         self._context = context
         self._before_commit = before_commit
         self._after_commit = after_commit
+        self._clock = clock
         self._depth = 0
         self.transaction_id = ""
         self.first_seq = 0
@@ -80,7 +83,7 @@ class Changes:
     @property
     def now(self) -> str:
         """The transaction's time: one instant for all that it does."""
-        return self._now or instant_now()
+        return self._now or self._clock()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -108,7 +111,7 @@ class Changes:
             with self.store.database.transaction():
                 self.transaction_id = new_event_id()
                 self.first_seq = 0
-                self._now = instant_now()
+                self._now = self._clock()
                 if request:
                     self.check_request(*request)
                     self.store.keep_request(*request, self.transaction_id, self.now)
@@ -289,7 +292,7 @@ class Changes:
                     # Most often an empty variable of a script, which must not reset anything.
                     raise InvalidValue(f"{name} cannot be empty", field=name)
                 after[name] = field.default
-        if not (after["title"] or "").strip():
+        if is_blank(after["title"] or ""):
             raise ValidationError(
                 "a task needs a title", "say what is to be done", problems=[{"field": "title"}]
             )
@@ -300,7 +303,10 @@ class Changes:
             after["completed_at"] = None
         if before is None or change.action == "import":
             return
-        if before.status == "deleted" and after.status not in ("pending", "blocked", "deleted"):
+        if before.status == "deleted" and (
+            after.status not in ("pending", "blocked", "deleted")
+            or (after.status == "deleted" and change.changed)
+        ):
             raise ValidationError(
                 f"task {before.id} is deleted", f"tm update {before.id} --status pending"
             )

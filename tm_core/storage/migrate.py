@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from tm_core.context import Database, Row
-from tm_core.errors import BlankStore, Conflict, DatabaseError, NewerSchema, TmError
+from tm_core.errors import Conflict, DatabaseError, NewerSchema, TmError
 from tm_core.language.when import instant_now
 from tm_core.logs import log
 
@@ -36,7 +36,7 @@ class MigrationSet(NamedTuple):
     """Gives a step's SQL by its name. Called only for what is pending."""
 
 
-KERNEL_STEPS = ("0001_initial.sql",)
+KERNEL_STEPS = ("0001_initial.sql", "0002_event_chain.sql")
 
 
 def kernel_migrations() -> MigrationSet:
@@ -48,19 +48,6 @@ def kernel_migrations() -> MigrationSet:
             return file.read()
 
     return MigrationSet("kernel", KERNEL_STEPS, read)
-
-
-def check_ours(database: Database) -> None:
-    """Raise if a database is not a task store: BlankStore for an empty one, else DatabaseError."""
-    if database.columns("schema_fingerprint"):
-        return
-    if database.is_blank():
-        raise BlankStore(f"{database.url} is empty", "tm init makes a task store of it")
-    if database.columns("tasks"):
-        raise DatabaseError(
-            f"{database.url} belongs to the earlier task tool", "tm init in a new folder"
-        )
-    raise DatabaseError(f"{database.url} is not a task store", "tm init in a new folder")
 
 
 def check_schema(steps: Iterable[str]) -> None:
@@ -208,6 +195,7 @@ def _step(database: Database, each: MigrationSet, name: str, at: str, *, save: b
         if known:  # another process was first
             return False
         for statement in parts(database, each, name)[0]:
+            _check_table(each.owner, name, statement)
             try:
                 database.execute(statement)
             except DatabaseError as error:
@@ -230,6 +218,27 @@ def parts(database: Database, each: MigrationSet, name: str) -> tuple[list[str],
     text, *rest = re.split(mark, each.read(name), maxsplit=1)
     written = statements(database.dialect.schema(rest[0])) if rest else None
     return statements(database.dialect.schema(text)), written
+
+
+_ABOUT_TABLE = re.compile(
+    r"\s*(?:CREATE|ALTER|DROP)\s+(?:TEMP(?:ORARY)?\s+|VIRTUAL\s+)?TABLE\s+"
+    r'(?:IF\s+(?:NOT\s+)?EXISTS\s+)?["`]?(\w+)',
+    re.IGNORECASE,
+)
+
+
+def _check_table(owner: str, step: str, statement: str) -> None:
+    """A plugin makes, changes and drops tables of its own; its fields are the kernel's business."""
+    found = _ABOUT_TABLE.match(statement)
+    prefix = owner.replace("-", "_") + "_"
+    if not found or owner == "kernel" or step.startswith("field:"):
+        return
+    if not found[1].lower().startswith(prefix):
+        raise DatabaseError(
+            f"migration {step} of '{owner}' failed: the table '{found[1]}' is not named as the"
+            f" plugin's, {prefix}...",
+            "the store is as it was; mend or remove the plugin",
+        )
 
 
 def statements(text: str) -> list[str]:

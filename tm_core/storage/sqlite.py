@@ -88,7 +88,7 @@ class SQLite:
         try:
             self._run(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
             self._run("PRAGMA foreign_keys = ON")
-            if create:
+            if create and self.is_blank():  # a file that is not ours must stay as it is
                 self._run("PRAGMA journal_mode = WAL")
         except DamagedStore:
             pass  # whatever reads it says so; what restores it must get this far
@@ -315,6 +315,33 @@ class SQLite:
         self._open(create=False)
         self._run("PRAGMA journal_mode = WAL")
         return aside
+
+    def statistics(self) -> dict[str, Any]:
+        def pragma(name: str) -> int:
+            return int(self.query(f"PRAGMA {name}")[0][name])
+
+        page = pragma("page_size")
+        return {
+            "engine": f"SQLite {sqlite3.sqlite_version}",
+            "bytes": pragma("page_count") * page,
+            "free_bytes": pragma("freelist_count") * page,
+            "log_bytes": _size(self.url + "-wal"),
+        }
+
+    def vacuum(self) -> None:
+        with self._lock:
+            self._run("VACUUM")
+            self._run("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def analyze(self) -> None:
+        with self._lock:
+            self._run("ANALYZE")
+
+    def cascades(self, table: str) -> set[str]:
+        keys = self.query(
+            "SELECT * FROM pragma_foreign_key_list(?) WHERE on_delete = 'CASCADE'", [table]
+        )
+        return {key["from"] for key in keys if key["table"] == "task"}
 
     def close(self) -> None:
         self._connection.close()
