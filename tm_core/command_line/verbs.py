@@ -10,6 +10,8 @@ from tm_core.errors import UsageError
 from tm_core.model import STATUSES, Event, Task
 from tm_core.plugin_host.actions import Param, TaskId
 
+from .audit import Trail, trail
+
 
 class Page(NamedTuple):
     """Some of the tasks that match."""
@@ -126,10 +128,14 @@ def delete(
     task: TaskId,
     *,
     purge: Annotated[bool, Param("Remove it for good, with all that plugins keep")] = False,
+    if_version: Annotated[int | None, Param("Only if the task still has this version")] = None,
     force: Annotated[bool, Param("Delete it although others need it")] = False,
+    **fields: Any,
 ) -> Task:
     """Delete a task. It stays in the store, hidden, so that `tm undo` can bring it back."""
-    deleted: Task = ctx.tasks.delete(task, purge=purge, force=force)
+    deleted: Task = ctx.tasks.delete(
+        task, purge=purge, if_version=if_version, force=force, **_emptied(fields)
+    )
     return deleted
 
 
@@ -143,7 +149,10 @@ def log(
     ] = "",
     after: Annotated[int, Param("Only past this event number", minimum=0)] = 0,
     limit: Annotated[int | None, Param("At most so many; 0 for all", minimum=0)] = None,
-) -> list[Event]:
+    audit: Annotated[
+        bool, Param("Who did what from where, with what was forced, undone or purged")
+    ] = False,
+) -> list[Event] | Trail:
     """Show what happened, newest first: all of it, or to one task."""
     limit = int(ctx.setting("list.limit")) if limit is None else limit
     found = ctx.tasks.log(
@@ -154,7 +163,7 @@ def log(
         limit=limit,
         newest_first=True,
     )
-    return list(found)
+    return trail(found) if audit else list(found)
 
 
 def undo(
