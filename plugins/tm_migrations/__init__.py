@@ -3,7 +3,7 @@
 from tm_core.api import Command, Plugin
 
 plugin = Plugin(
-    name="migrate",
+    name="schema-migrations",
     summary="The store's schema: what is applied and pending; applying it, and taking it back",
     commands={
         "migrate": Command(

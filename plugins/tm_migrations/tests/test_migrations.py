@@ -34,7 +34,7 @@ from tm_migrations.reversal import losses, undoing
 START = f"kernel:{kernel_migrations().names[-1]}"
 
 SIZE = Plugin("size", "How big", fields=(Field("size", "int", indexed=True), Field("area", "str")))
-FEW = ["-c", "plugins.only=feedback,time-tracking,migrate,doctor"]
+FEW = ["-c", "plugins.only=feedback,time-tracking,schema-migrations,doctor"]
 
 
 @pytest.fixture
@@ -263,8 +263,8 @@ def test_a_migration_killed_at_any_statement_is_completed_at_the_next_start(
     few: Callable[..., Any], tm_environ: Path
 ) -> None:
     cli = Cli(tm_environ)
-    cli("-c", "plugins.only=migrate", "init")
-    task = cli("-c", "plugins.only=migrate", "add", "x").out.strip()
+    cli("-c", "plugins.only=schema-migrations", "init")
+    task = cli("-c", "plugins.only=schema-migrations", "add", "x").out.strip()
     kills = 0
     for _ in each_kill(tm_environ, *FEW, "list"):
         kills += 1
