@@ -169,7 +169,8 @@ def test_what_undoes_a_feature_that_is_off_is_not_known(few: Callable[..., Any])
 TEXTS = {
     "1.sql": "CREATE TABLE mine_a (x TEXT);\nINSERT INTO mine_a VALUES ('1');\n"
     "-- down\nDROP TABLE mine_a;\nDELETE FROM task;\n",
-    "2.sql": "CREATE TABLE mine_b (x TEXT);\nUPDATE mine_b SET x = 1;\n",
+    "2.sql": "CREATE TABLE mine_b (x TEXT);\nUPDATE task SET version = version;\n",
+    "3.sql": "-- Its own.\nCREATE TABLE mine_c (x TEXT);\nINSERT INTO mine_c VALUES ('1');\n",
 }
 
 
@@ -183,6 +184,7 @@ def test_a_step_says_how_it_is_undone(tm_store: TaskManager) -> None:
     told = list(losses(database, undo))
     assert told == ["1 row(s) of mine_a", "what this changes: DELETE FROM task;"]
     assert undoing(database, steps, "2.sql") is None
+    assert undoing(database, steps, "3.sql") == ['DROP TABLE IF EXISTS "mine_c"']
     undo_migrations(database, [("mine", "1.sql", undo)])
     with pytest.raises(Conflict):
         undo_migrations(database, [("mine", "1.sql", undo)])

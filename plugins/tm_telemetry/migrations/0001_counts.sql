@@ -18,6 +18,3 @@ CREATE TABLE telemetry_mark (
 );
 -- Nothing from before the feature was turned on is counted.
 INSERT INTO telemetry_mark (key, seq) SELECT 'event', coalesce(max(seq), 0) FROM event;
--- down
-DROP TABLE telemetry_mark;
-DROP TABLE telemetry_count;
