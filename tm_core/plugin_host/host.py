@@ -405,11 +405,14 @@ class Host:
         )
 
     def troubles(self, now: str) -> list[Trouble]:
-        """What plugins did wrong in this process, apart from those that could not begin."""
+        """What plugins did wrong in this process, apart from those that could not begin.
+
+        What a handler failed at is not among it: the outbox remembers that until it is dealt with.
+        """
         failed = [
             Trouble(each.plugin, each.source, each.where, "error", each.cause, now, 1)
             for each in self.failures
-            if each.where != "start"
+            if each.where != "start" and not each.where.startswith("handler ")
         ]
         return failed + [
             Trouble(each.plugin, each.source, each.where, "warning", each.cause, now, count)
