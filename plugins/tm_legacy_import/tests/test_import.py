@@ -218,6 +218,7 @@ def test_the_original_is_kept_byte_for_byte(tm: Cli, earlier_tool: Make) -> None
     after = digests(path.parent)
     original = Path(report["original"]).relative_to(path.parent)
     assert after[str(original)] == before.pop("tasks.db")
+    assert after["earlier-tool/logs/errors.log"] == before.pop("logs/errors.log")
     assert before.items() <= after.items(), "nothing else is touched"
     with closing(sqlite3.connect(report["backup"])) as backup:
         assert backup.execute("SELECT count(*) FROM tasks").fetchone() == (6,)
