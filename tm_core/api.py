@@ -19,10 +19,14 @@ from .context import (
 )
 from .engine.figures import Insight, Spread
 from .errors import (
+    BadStatement,
+    BlankStore,
     Conflict,
+    DatabaseBusy,
     DatabaseError,
     ExpressionError,
     InvalidValue,
+    NoStore,
     NotFound,
     PluginError,
     TmError,
@@ -31,6 +35,7 @@ from .errors import (
 )
 from .hookspecs import hookimpl
 from .language.expressions import FUNCTIONS, names, parse
+from .language.text import masked
 from .language.values import check, check_records, visible
 from .language.when import format_local, format_relative, instant_now, parse_duration, parse_instant
 from .model import (
@@ -61,12 +66,15 @@ __all__ = [
     "STATUSES",
     "Action",
     "Backend",
+    "BadStatement",
+    "BlankStore",
     "Change",
     "Command",
     "ConfigProvider",
     "Conflict",
     "Context",
     "Database",
+    "DatabaseBusy",
     "DatabaseError",
     "Document",
     "Event",
@@ -78,6 +86,7 @@ __all__ = [
     "Insight",
     "InvalidValue",
     "MetricCalculator",
+    "NoStore",
     "NotFound",
     "Output",
     "Page",
@@ -105,6 +114,7 @@ __all__ = [
     "instant_now",
     "listed",
     "load_yaml",
+    "masked",
     "names",
     "parse",
     "parse_duration",

@@ -119,8 +119,10 @@ class TaskManager:
         is_store = "://" in path or path.endswith(".db")
         store = path if is_store else ""
         if create and path and not is_store:
-            store = os.path.join(path, FOLDER)
-            os.makedirs(store, mode=0o700, exist_ok=True)
+            folder = os.path.join(path, FOLDER)
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            elsewhere = (os.environ if environ is None else environ).get("TM_DB_PATH", "")
+            store = "" if "://" in elsewhere else folder
         workspace = Workspace(
             path if path and not is_store else ".",
             store=store,
@@ -129,7 +131,11 @@ class TaskManager:
             environ=environ,
             report=report or (lambda line: print(f"tm: {line}", file=sys.stderr)),
         )
-        return cls(workspace, actor=actor, create=create)
+        try:
+            return cls(workspace, actor=actor, create=create)
+        except BaseException:
+            workspace.close()
+            raise
 
     def __enter__(self) -> TaskManager:
         return self
@@ -143,6 +149,8 @@ class TaskManager:
 
     def _migrate(self, create: bool) -> list[str]:
         sets = [kernel_migrations(), *self.host.migration_sets()]
+        # Making a shared store that is there already is opening it: others work with it.
+        create = create and (self.database.self_migrating or self.database.is_blank())
         known = create or bool(self.database.columns("schema_fingerprint"))
         if not known:
             raise _not_ours(self.database)

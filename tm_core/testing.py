@@ -192,8 +192,49 @@ def tm_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known that says which tests run on every storage engine."""
+    for line in (
+        "every_backend: runs on each storage engine of the option --tm-backends",
+        "only_backend(name): within what is marked every_backend, runs on this engine alone",
+    ):
+        config.addinivalue_line("markers", line)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--tm-backends`."""
+    parser.addoption(
+        "--tm-backends",
+        default="sqlite",
+        help="Engines that tests marked every_backend run on: sqlite, and any NAME for which there"
+        " is a fixture tm_url_NAME that gives a new store's URL",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests that are marked `every_backend` on each engine."""
+    marked = metafunc.definition.get_closest_marker("every_backend")
+    if marked is not None and "tm_backend" in metafunc.fixturenames:
+        names = metafunc.config.getoption("--tm-backends").split(",")
+        only = metafunc.definition.get_closest_marker("only_backend")
+        names = [name for name in names if only is None or name in only.args]
+        metafunc.parametrize("tm_backend", names, indirect=True)
+
+
 @pytest.fixture
-def tm_environ(tmp_path: Path, tm_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def tm_backend(request: pytest.FixtureRequest) -> str:
+    """The storage engine that this test runs on: `sqlite`, unless it is marked `every_backend`."""
+    return str(getattr(request, "param", "sqlite"))
+
+
+@pytest.fixture
+def tm_environ(
+    tmp_path: Path,
+    tm_cache: Path,
+    tm_backend: str,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> Path:
     """An environment that knows nothing of the user's own files; gives an empty folder."""
     home = tmp_path / "home"
     home.mkdir()
@@ -207,16 +248,21 @@ def tm_environ(tmp_path: Path, tm_cache: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("NO_COLOR", "1")
     folder = tmp_path / "project"
     folder.mkdir()
+    if tm_backend != "sqlite":
+        monkeypatch.setenv("TM_DB_PATH", request.getfixturevalue(f"tm_url_{tm_backend}"))
     return folder
 
 
 @pytest.fixture
-def tm_open(tm_environ: Path) -> Iterator[Callable[..., TaskManager]]:
+def tm_open(tm_environ: Path, tm_backend: str) -> Iterator[Callable[..., TaskManager]]:
     """Opens the test's store, making it at first; takes what `TaskManager.open` takes."""
     opened: list[TaskManager] = []
 
     def open_store(**options: Any) -> TaskManager:
-        create = not (tm_environ / ".task-orchestrator" / "tasks.db").exists()
+        create = not (tm_environ / ".task-orchestrator").exists()
+        if tm_backend != "sqlite" and "environ" in options:
+            ours = {name: value for name, value in os.environ.items() if name.startswith("TM_")}
+            options["environ"] = {**ours, **options["environ"]}
         manager = TaskManager.open(str(tm_environ), create=create, **options)
         opened.append(manager)
         return manager

@@ -75,7 +75,14 @@ class Workspace:
             report(warning)
         self.config = config.with_plugins(manifests)
         strict = strict or environ.get("TM_STRICT", "") not in ("", "0")
-        self.host = Host(installed, self.config, report=report, strict=strict, safe=safe)
+        self.host = Host(
+            installed,
+            self.config,
+            report=report,
+            strict=strict,
+            safe=safe,
+            foreign_store="://" in self.url,
+        )
         self._database: Database | None = None
 
     @property
@@ -125,24 +132,26 @@ class Workspace:
             if not self.url:
                 raise NoStore("there is no task store here or in a parent folder", "tm init")
             scheme = self.url.partition("://")[0] if "://" in self.url else "sqlite"
-            backend = self._backend(scheme)
-            settings = {
+            backend, settings = self._backend(scheme)
+            settings |= {
                 name: self.config.get(name) for name in ("store.busy_timeout", "store.synchronous")
             }
             self._database = backend.open(self.url, create=create, settings=settings)
         return self._database
 
-    def _backend(self, scheme: str) -> Backend:
+    def _backend(self, scheme: str) -> tuple[Backend, dict[str, Any]]:
+        """What opens stores of this kind, with the settings of the plugin that offers it."""
         if scheme == "sqlite":
-            return SQLiteBackend()
+            return SQLiteBackend(), {}
         known = ["sqlite"]
         for implementation in self.host.implementations("storage_backends"):
             try:
                 offered: Mapping[str, Any] = self.host.invoke(implementation)
                 known.extend(offered)
                 if scheme in offered:
-                    backend: Backend = offered[scheme]
-                    return backend
+                    name = implementation.plugin.name
+                    own = self.host.settings(name)
+                    return offered[scheme], {f"{name}.{key}": own[key] for key in own}
             except Exception as error:
                 if is_refusal(error):
                     raise

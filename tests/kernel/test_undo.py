@@ -11,6 +11,8 @@ from tm_core import TaskManager
 from tm_core.api import Change, Conflict, Context, Field, NotFound, Plugin
 from tm_core.errors import FeatureDisabled
 
+pytestmark = pytest.mark.every_backend
+
 Make = Callable[..., Plugin]
 Open = Callable[..., TaskManager]
 

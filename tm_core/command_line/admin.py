@@ -14,7 +14,7 @@ from tm_core.configuration.config import user_config_path
 from tm_core.configuration.settings import parse_value
 from tm_core.errors import BlankStore, ConfigError, InvalidValue, NoStore, TmError, UsageError
 from tm_core.language import values
-from tm_core.language.text import nearest, quote, visible
+from tm_core.language.text import masked, nearest, quote, visible
 from tm_core.model import Field, Setting
 from tm_core.workspace import FILE, FOLDER
 
@@ -48,19 +48,22 @@ def init() -> None:
     start = os.path.abspath(run.options.get("directory") or ".")
     wanted = str(run.options.get("store") or run.workspace.environ.get("TM_DB_PATH") or "")
     path = folder = os.path.join(start, FOLDER)
+    configured = str(run.workspace.config.get("store.url") or "")
+    if not wanted and "://" in configured and run.workspace.folder == folder:
+        wanted = configured
     if "://" in wanted:
         path = wanted
     elif wanted:
         path = os.path.abspath(os.path.expanduser(wanted))
         folder = os.path.dirname(path) if path.endswith(".db") else path
-    file = path if path.endswith(".db") else os.path.join(path, FILE)
-    created = "://" in wanted or not os.path.exists(file)
+    file = path if "://" in path or path.endswith(".db") else os.path.join(path, FILE)
+    created = "://" not in wanted and not os.path.exists(file)
     if not created:
         run.options["store"] = path  # here, not in a folder above
         run.forget()
         try:
-            run.manager  # noqa: B018  # opening it checks it and brings it up to date
-        except BlankStore:  # as an interrupted run leaves it
+            run.manager  # noqa: B018  # opening it checks it, and brings one's own up to date
+        except (BlankStore, NoStore):  # as an interrupted run leaves it, or not made yet
             created = True
     if created and not run.output.dry_run:
         path = run.create(folder, wanted).database.url
@@ -68,10 +71,12 @@ def init() -> None:
     elif created:
         path = file
     run.output.say(
-        "Task database initialized" if created else f"There is a task store at {path} already"
+        "Task database initialized"
+        if created
+        else f"There is a task store at {masked(path)} already"
     )
     if run.output.as_json:
-        run.output.json({"store": path if created else file, "created": created})
+        run.output.json({"store": masked(path if created else file), "created": created})
 
 
 def _ignore(folder: str) -> None:
@@ -144,7 +149,7 @@ def _show(run: Invocation) -> None:
 def _shown(value: Any) -> str:
     """A value as it can be written into a file or given to `tm config set`."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return visible(text)
+    return visible(masked(text))
 
 
 def _setting(run: Invocation, key: str) -> Setting | None:

@@ -22,6 +22,8 @@ class FeatureChoice(NamedTuple):
     """Features that the configuration names and that are not installed."""
     required: frozenset[str]
     """Features whose failure must stop the command."""
+    refused: frozenset[str]
+    """Features that the configuration turns off by their names."""
 
 
 def choose(layers: Sequence[Layer], manifests: Iterable[Plugin]) -> FeatureChoice:
@@ -43,6 +45,7 @@ def choose(layers: Sequence[Layer], manifests: Iterable[Plugin]) -> FeatureChoic
     )
     required: set[str] = set()
     mentioned: set[str] = set()
+    refused: set[str] = set()
     for index, layer in enumerate(layers):
         where = _where(layer)
         only = _says(layer, "plugins.only") if layer.name != "default" else None
@@ -54,6 +57,7 @@ def choose(layers: Sequence[Layer], manifests: Iterable[Plugin]) -> FeatureChoic
         required.update(_says(layer, "plugins.required") or ())
         for name, state in _switches(layer):
             (on.add if state else on.discard)(name)
+            (refused.discard if state else refused.add)(name)
             mentioned.add(name)
             reasons[name] = f"{'enabled' if state else 'disabled'} {where}"
         if index == deciding and _says(layer, "minimal_mode"):
@@ -66,6 +70,7 @@ def choose(layers: Sequence[Layer], manifests: Iterable[Plugin]) -> FeatureChoic
         {name: reasons[name] for name in installed},
         tuple(sorted(mentioned - installed.keys())),
         frozenset(required),
+        frozenset(refused),
     )
 
 

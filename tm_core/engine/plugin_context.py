@@ -114,6 +114,9 @@ class PluginContext:
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         return self._session().store.database.query(sql, parameters)
 
+    def wait_for_events(self, after: int, timeout: float) -> bool:
+        return self._session().store.database.wait_for_events(after, timeout)
+
     def query_for(self, tasks: Sequence[Task], sql: str, order: str = "") -> list[Row]:
         return self._session().store.rows_for([task.id for task in tasks], sql, order)
 

@@ -27,6 +27,18 @@ def _escape(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape").decode("ascii")
 
 
+_SECRET = re.compile(
+    r"(?<=://)([^:/?#\s]*):.*(?=@)|((?:^|[?&\s])(?:ssl)?password=)[^&\s]*", re.IGNORECASE
+)
+
+
+def masked(text: str) -> str:
+    """The text without the password that a URL in it may hold."""
+    if "://" not in text:
+        return text
+    return _SECRET.sub(lambda found: f"{found[2]}***" if found[2] else f"{found[1]}:***", text)
+
+
 def quote(text: str, limit: int = 60) -> str:
     """The text as a message echoes it: visible, shortened, in quotes."""
     short = text if len(text) <= limit else text[: limit - 1] + "…"

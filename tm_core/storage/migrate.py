@@ -97,7 +97,7 @@ def apply(
 def _note(database: Database, expected: str, *, new: bool) -> None:
     with database.transaction():
         for statement in BOOKKEEPING:
-            database.execute(statement)
+            database.execute(database.dialect.schema(statement))
         if new:
             # Others look again, so that an older version cannot miss what is new.
             database.execute("DELETE FROM schema_fingerprint")
@@ -118,7 +118,7 @@ def _step(database: Database, each: MigrationSet, name: str, *, save: bool) -> b
     """
     with database.transaction():
         for statement in BOOKKEEPING:
-            database.execute(statement)
+            database.execute(database.dialect.schema(statement))
         known = database.query(
             "SELECT 1 AS found FROM migration WHERE owner = ? AND name = ?", [each.owner, name]
         )

