@@ -313,7 +313,8 @@ class SQLDialect(Protocol):
     def schema(self, text: str) -> str:
         """The statements of a migration in this engine's words.
 
-        Types stand in capitals: `TEXT`, `BIGINT`, `DOUBLE PRECISION`. `{serial}` is a key that counts by itself, and `{append_only TABLE}`, on a line of its own,
+        Types stand in capitals: `TEXT`, `BIGINT`, `DOUBLE PRECISION`.
+        `{serial}` is a key that counts by itself, and `{append_only TABLE}`, on a line of its own,
         makes a table refuse changes and deletions of its rows.
         """
 
