@@ -2,7 +2,7 @@
 
 from .command_line.output import Output
 from .command_line.verbs import Page
-from .command_line.views import listed
+from .command_line.views import listed, summary
 from .configuration.cache import cache_path, read_json, write_atomically, write_json_atomically
 from .configuration.yaml_file import parse_any as load_yaml
 from .context import (
@@ -18,6 +18,7 @@ from .context import (
     Validator,
 )
 from .engine.figures import Insight, Spread
+from .engine.privacy import readable
 from .errors import (
     BadStatement,
     BlankStore,
@@ -120,6 +121,8 @@ __all__ = [
     "parse_duration",
     "parse_instant",
     "read_json",
+    "readable",
+    "summary",
     "visible",
     "write_atomically",
     "write_json_atomically",

@@ -104,10 +104,25 @@ class Context(Protocol):
     def put(self, table: str, key: Mapping[str, Any], values: Mapping[str, Any] | None) -> None:
         """Insert or update the row with this key in one of the plugin's tables; None deletes it."""
 
+    def keep(self, table: str, key: Mapping[str, Any], values: Mapping[str, Any] | None) -> None:
+        """As `put`, for what is no part of the history, such as how far somebody has read.
+
+        It needs no event, the log does not tell it, and undo does not take it back.
+        """
+
     def event(
-        self, event_type: str, task_id: str | None = None, **data: Any
+        self,
+        event_type: str,
+        task_id: str | None = None,
+        *,
+        private_to: str | None = None,
+        **data: Any,
     ) -> AbstractContextManager[None]:
-        """Open (or join) a transaction and record one event with all that is put inside it."""
+        """Open (or join) a transaction and record one event with all that is put inside it.
+
+        Of an event that is private to an actor, the log and exports show others, and handlers get,
+        only that there was one; see `readable`.
+        """
 
     def update(self, task_id: str, **fields: Any) -> Task:
         """Change a task in the running transaction, through all hooks, with an event of its own."""

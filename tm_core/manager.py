@@ -14,8 +14,10 @@ from .context import Database
 from .engine.changes import AlreadyDone, Changes
 from .engine.outbox import Outbox
 from .engine.plugin_context import PluginContext, Session
+from .engine.privacy import readable
 from .errors import (
     Conflict,
+    DatabaseError,
     FeatureDisabled,
     InvalidValue,
     NotFound,
@@ -504,7 +506,7 @@ class TaskManager:
         limit: int = 0,
         newest_first: bool = False,
     ) -> Iterator[Event]:
-        """Events of the log, one at a time.
+        """Events of the log, one at a time, as the actor may see them.
 
         Args:
             task_id: Only about this task.
@@ -525,9 +527,13 @@ class TaskManager:
             conditions.append("type LIKE ? ESCAPE '\\'")
             escaped = event_type.replace("_", "\\_").replace("%", "\\%")
             parameters.append(escaped.replace("*", "%"))  # type: ignore[arg-type]
-        return self.store.events(
+        found = self.store.events(
             " AND ".join(conditions), parameters, limit=limit, newest_first=newest_first
         )
+        return map(self._readable, found)
+
+    def _readable(self, event: Event) -> Event:
+        return {**event, "data": readable(event["data"], self.actor)}
 
     def undo(self, seq: int | None = None) -> list[Event]:
         """Take back the transaction of an event, or the actor's last one; gives its events.
@@ -538,7 +544,7 @@ class TaskManager:
         """
         from .engine.undo import undo
 
-        return undo(self._changes, seq)
+        return list(map(self._readable, undo(self._changes, seq)))
 
     def restore(self, record: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) -> Task:
         """Bring in a task as an export holds it: with its id, its times and its details.
@@ -651,8 +657,12 @@ class TaskManager:
             self._outbox.note(self._changes.first_seq)
 
     def _deliver(self) -> None:
-        if self._observed():
+        if not self._observed():
+            return
+        try:
             self._outbox.deliver()
+        except DatabaseError as error:  # the write itself is done
+            self.workspace.report(f"handlers were not called now, but will be: {error.message}")
 
     def deliver(self) -> None:
         """Hand out events that wait for their handlers, for instance after a failure."""

@@ -142,6 +142,9 @@ class Setting(NamedTuple):
     choices: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    personal: bool = False
+    """Only a person's own file, environment or command line may set it: what a cloned project says
+    is ignored. For what would make a machine run or send something."""
 
 
 class Plugin(NamedTuple):

@@ -41,7 +41,7 @@ def progress(
         return entries.of(ctx, [ctx.get(task)]).get(task, [])
     if not message.strip():
         raise ValidationError("the message is empty", "say what is new")
-    extent = {} if percent is None else {"percent": percent}
+    extent: dict[str, Any] = {} if percent is None else {"percent": percent}
     with ctx.event("progress.added", task, message=message, **extent):
         now = ctx.get(task)
         if now.status == "deleted":

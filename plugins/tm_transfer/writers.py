@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from tm_core.api import STATUSES, Context, Field, Task, format_local, visible
+from tm_core.api import STATUSES, Context, Field, Task, format_local, readable, visible
 
 _BATCH = 500
 _HISTORY = "SELECT task_id, at, actor, session, type, data FROM event"
@@ -45,6 +45,9 @@ def _histories(ctx: Context, tasks: Sequence[Task]) -> dict[str, str]:
         if data.startswith(_IMPORTED):
             # The history that came with the task once; a second import marks it again.
             data = data[len(_IMPORTED) : -1]
+        if '"private_to":' in data:
+            # What somebody wrote down for themselves leaves with nobody else's export.
+            data = _encode(readable(json.loads(data), ctx.actor))
         head = {name: row[name] for name in ("at", "actor", "session", "type")}
         found.setdefault(row["task_id"], []).append(f'{_encode(head)[:-1]},"data":{data}}}')
     return {task_id: ",".join(events) for task_id, events in found.items()}

@@ -571,3 +571,28 @@ def test_a_value_for_a_setting() -> None:
         parse_value("-4", KERNEL_SETTINGS["list.limit"], "list.limit")
     with pytest.raises(ConfigError, match="must be a number, not nan"):
         parse_value("nan", Setting("float", 1.0, ""))
+
+
+SENDING = Plugin("sending", "Sends", config={"urls": Setting("list", [], "To", personal=True)})
+
+
+def test_a_project_cannot_make_a_personal_setting(tmp_path: Path) -> None:
+    store = tmp_path / ".task-orchestrator"
+    store.mkdir()
+    project = store / "config.yaml"
+    project.write_text('sending: {urls: ["http://theirs"]}\n', encoding="utf-8")
+    environ = {"XDG_CONFIG_HOME": str(tmp_path / "home"), "HOME": str(tmp_path / "home")}
+    config = Config.load(str(store), environ).with_plugins([SENDING])
+    assert config.get("sending.urls") == []
+    assert [layer for layer, _, _ in config.explain("sending.urls")] == ["default"]
+    (warning,) = config.check([SENDING])
+    assert warning.startswith(f"{project}: sending.urls is ignored")
+
+    mine = Path(user_config_path(environ))
+    mine.parent.mkdir(parents=True)
+    mine.write_text('sending: {urls: ["http://mine"]}\n', encoding="utf-8")
+    config = Config.load(str(store), environ).with_plugins([SENDING])
+    assert config.get("sending.urls") == ["http://mine"]
+    environ["TM_SENDING_URLS"] = "http://a,http://b"
+    config = Config.load(str(store), environ).with_plugins([SENDING])
+    assert config.get("sending.urls") == ["http://a", "http://b"]

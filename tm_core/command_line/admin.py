@@ -245,6 +245,11 @@ def set_key(key: str, value: str, user: bool) -> None:
     """One value, checked before it is written."""
     run = _run()
     setting = _setting(run, key)
+    if setting is not None and setting.personal and not user:
+        raise UsageError(
+            f"'{key}' is a personal setting, a project cannot make it",
+            f"tm config set --user {key} VALUE",
+        )
     values.check(Field(key, "str"), value)
     try:
         parsed = parse_value(value, setting, key)

@@ -170,7 +170,9 @@ class Invocation:
         self.output.tell_dry_run()
         if repeated and result is None:
             return
-        if not view or self.output.as_json or (repeated and command.plugin.name != "kernel"):
+        if repeated and command.plugin.name != "kernel" and not self.output.as_json:
+            pass  # the view is for another result, and stdout is for data that was asked for
+        elif not view or self.output.as_json:
             self.output.result(result)
         else:
             self.workspace.host.load(command.plugin, view)(result, self.output)

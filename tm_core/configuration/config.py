@@ -31,6 +31,8 @@ ENVIRONMENT_ALIASES = (
 MAX_FILE_SIZE = 1_000_000
 """Bytes in a configuration file."""
 
+_OF_THE_PROJECT = ("providers", "set", "project")
+"""Layers that come, or may be steered, by the files of a project; personal settings skip them."""
 _PHASE_1 = ("plugins", "store", "minimal_mode", "features")
 _CACHE_FORMAT = 1
 _LIST_HINT = "tm config show tells what there is"
@@ -190,6 +192,8 @@ class Config:
         """
         setting = self.setting(key)
         for layer in reversed(self.layers):
+            if _is_foreign(layer, setting):
+                continue
             value = layer.value(key, setting)
             if value is not None:
                 return value
@@ -230,7 +234,11 @@ class Config:
         Raises ConfigError as `get` does.
         """
         setting = self.setting(key)
-        found = [(layer.name, layer.origin, layer.value(key, setting)) for layer in self.layers]
+        found = [
+            (layer.name, layer.origin, layer.value(key, setting))
+            for layer in self.layers
+            if not _is_foreign(layer, setting)
+        ]
         return [entry for entry in found if entry[2] is not None]
 
     def features(self, manifests: Iterable[Plugin], broken: Iterable[str] = ()) -> FeatureChoice:
@@ -247,7 +255,8 @@ class Config:
     def check(self, manifests: Iterable[Plugin], broken: Iterable[str] = ()) -> list[str]:
         """Look at every value of every layer; return warnings, each one line.
 
-        Warned about: names and settings of plugins that are not installed. Raises ConfigError for
+        Warned about: names and settings of plugins that are not installed, and personal settings
+        that a project makes. Raises ConfigError for
         an unknown key or a value that does not fit, PluginError as `features` does.
         """
         broken = frozenset(broken)
@@ -264,6 +273,7 @@ class Config:
                     continue
                 elif name in known and name != "features":
                     config._check_section(layer, name, known[name])
+                    warnings += _foreign_keys(layer, name, known[name])
                 elif is_legacy(name) or name in broken:
                     continue
                 elif value is None or isinstance(value, dict):
@@ -296,6 +306,19 @@ class Config:
                     + nearest(key, settings),
                     "known: " + ", ".join(settings) if settings else f"{name!r} has no settings",
                 )
+
+
+def _is_foreign(layer: Layer, setting: Setting | None) -> bool:
+    return setting is not None and setting.personal and layer.name in _OF_THE_PROJECT
+
+
+def _foreign_keys(layer: Layer, name: str, settings: Mapping[str, Setting]) -> list[str]:
+    return [
+        f"{layer.origin}: {name}.{key} is ignored, only your own configuration may set it"
+        " (tm config set --user)"
+        for key in layer.section(name)
+        if key in settings and _is_foreign(layer, settings[key])
+    ]
 
 
 def _default_layer(settings: Mapping[str, Setting]) -> Layer:

@@ -137,9 +137,15 @@ class Changes:
 
     @contextmanager
     def event(
-        self, event_type: str, task_id: str | None, data: Mapping[str, Any]
+        self,
+        event_type: str,
+        task_id: str | None,
+        data: Mapping[str, Any],
+        private_to: str | None = None,
     ) -> Iterator[None]:
         """Record one event with all rows that are put inside the block."""
+        if private_to is not None:
+            data = {**data, "private_to": private_to}
         with self.transaction():
             rows: list[list[Any]] = []
             with self._recording(rows) as held:
@@ -198,6 +204,13 @@ class Changes:
         encode(record)  # what the log cannot hold is refused here, where the mistake is
         self.store.write_row(table, key, row, exists=before is not None)
         self._recorders[-1].append(record)
+
+    def keep(self, table: str, key: Mapping[str, Any], row: Mapping[str, Any] | None) -> None:
+        """Write one row of a plugin's table that is no part of the history."""
+        with self.transaction():
+            exists = bool(self.store.read_rows(table, key))
+            if exists or row is not None:
+                self.store.write_row(table, key, row, exists=exists)
 
     def apply(self, change: Change, *, event_type: str = "") -> Task:
         """Take one change through all hooks and write it, with its event.

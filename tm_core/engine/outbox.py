@@ -10,17 +10,23 @@ at once, and a command that concerns no handler imports none.
 from __future__ import annotations
 
 import fnmatch
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from tm_core.context import Context, Row
 from tm_core.language.when import instant_now, parse_instant
+from tm_core.model import Event
 from tm_core.plugin_host.host import Host, guarded
 from tm_core.plugin_host.registry import Installed, describe
 from tm_core.storage.store import Store
 
+from .privacy import readable
+
 _CLAIM = "10m"
 _BATCH = 200
+_BUDGET = 10.0
+"""Seconds after which one command leaves the rest to the next: slow handlers hold nobody up."""
 _PAUSES = ("1m", "10m", "1h", "6h")
 _OWN_EFFECTS = 100
 """So many events that handlers bring about are handed out at once; the rest, by a later command."""
@@ -92,6 +98,7 @@ class Outbox:
         consumers: Sequence[str],
     ) -> None:
         seq = int(row["seq"])
+        until = time.monotonic() + _BUDGET
         begun, effects = self._store.last_seq(), 0
         while True:
             events = list(self._store.events("seq > ?", [seq], limit=_BATCH))
@@ -105,13 +112,16 @@ class Outbox:
                 if "imported" not in event["data"] and fnmatch.fnmatchcase(event["type"], pattern):
                     try:
                         with guarded():
-                            handler.handle(event)
+                            handler.handle(_public(event))
                     except Exception as error:
                         self._fail(consumer, seq, int(row["failures"]), error)
                         where = f"handler '{handler.name}'"
                         self._host.blame(plugin, where, error, committed=True)
                         return
                 seq = event["seq"]
+                if time.monotonic() > until:
+                    self._release(consumer, seq)
+                    return
             if not events and self._release_if_done(plugin.name, consumer, seq, consumers):
                 return
 
@@ -177,3 +187,8 @@ class Outbox:
                 " claimed_until = NULL WHERE consumer = ?",
                 [seq, parse_instant(pause), describe(error), consumer],
             )
+
+
+def _public(event: Event) -> Event:
+    """What a handler may pass on to anybody."""
+    return {**event, "data": readable(event["data"], None)}

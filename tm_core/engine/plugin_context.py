@@ -121,15 +121,27 @@ class PluginContext:
         return self._session().store.rows_for([task.id for task in tasks], sql, order)
 
     def put(self, table: str, key: Mapping[str, Any], values: Mapping[str, Any] | None) -> None:
+        self._check_own(table)
+        self._session().changes.put(table, key, values)
+
+    def keep(self, table: str, key: Mapping[str, Any], values: Mapping[str, Any] | None) -> None:
+        self._check_own(table)
+        self._session().changes.keep(table, key, values)
+
+    def _check_own(self, table: str) -> None:
         prefix = self._plugin.replace("-", "_") + "_"
         if not table.startswith(prefix):
             raise ValueError(f"plugin '{self._plugin}' may write to {prefix}*, not to {table}")
-        self._session().changes.put(table, key, values)
 
     def event(
-        self, event_type: str, task_id: str | None = None, **data: Any
+        self,
+        event_type: str,
+        task_id: str | None = None,
+        *,
+        private_to: str | None = None,
+        **data: Any,
     ) -> AbstractContextManager[None]:
-        return self._session().changes.event(event_type, task_id, data)
+        return self._session().changes.event(event_type, task_id, data, private_to)
 
     def update(self, task_id: str, **fields: Any) -> Task:
         task: Task = self.tasks.update(task_id, **fields)

@@ -69,6 +69,8 @@ def _revert(changes: Changes, event: Event) -> Change | None:
     """Write back what was there before an event; gives the change of its task, if it is there."""
     store, data, task_id = changes.store, event["data"], event["task_id"]
     record = {"undoes": event["seq"], "undoes_transaction": event["transaction_id"]}
+    if "private_to" in data:
+        record["private_to"] = data["private_to"]
     before = store.get(task_id) if task_id is not None else None
     comes_back = "after" in data and data["after"] is None
     if comes_back and task_id is not None:
