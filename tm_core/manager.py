@@ -100,6 +100,7 @@ class TaskManager:
         settings: Sequence[str] = (),
         environ: Mapping[str, str] | None = None,
         report: Callable[[str], None] | None = None,
+        like: TaskManager | None = None,
     ) -> TaskManager:
         """Open a store.
 
@@ -112,6 +113,8 @@ class TaskManager:
             settings: `key=value`, above every other layer of the configuration.
             environ: The environment; the process's own by default.
             report: Takes one line about something that is not as it should be; stderr by default.
+            like: Another one, open or closed, perhaps of another thread, whose storage backend is
+                used again: so the threads of a server share its pool of connections.
 
         Raises:
             NoStore: There is no store, and `create` is not set.
@@ -132,6 +135,7 @@ class TaskManager:
             settings=settings,
             environ=environ,
             report=report or (lambda line: print(f"tm: {line}", file=sys.stderr)),
+            like=None if like is None else like.workspace,
         )
         try:
             return cls(workspace, actor=actor, create=create)

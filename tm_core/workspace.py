@@ -34,6 +34,7 @@ class Workspace:
         plugins: Sequence[Plugin] = (),
         safe: bool = False,
         strict: bool = False,
+        like: Workspace | None = None,
         report: Callable[[str], None],
     ) -> None:
         """Look around from a folder.
@@ -47,6 +48,8 @@ class Workspace:
             plugins: Plugins made in code, beside the installed ones.
             safe: Kernel only.
             strict: Re-raise what a plugin raises.
+            like: One whose storage backend opens this one's store, too, if it is of a plugin: so
+                threads share what the backend keeps, such as connections.
             report: Takes one line about something that is not as it should be.
 
         Raises:
@@ -84,6 +87,9 @@ class Workspace:
             foreign_store="://" in self.url,
         )
         self._database: Database | None = None
+        self.backend: Backend | None = like.backend if like is not None else None
+        """What a plugin offered to open the store with."""
+        self._own: dict[str, Any] = like._own if like is not None else {}
 
     @property
     def project(self) -> str:
@@ -132,17 +138,20 @@ class Workspace:
             if not self.url:
                 raise NoStore("there is no task store here or in a parent folder", "tm init")
             scheme = self.url.partition("://")[0] if "://" in self.url else "sqlite"
-            backend, settings = self._backend(scheme)
-            settings |= {
+            settings = {
                 name: self.config.get(name) for name in ("store.busy_timeout", "store.synchronous")
             }
-            self._database = backend.open(self.url, create=create, settings=settings)
+            if scheme == "sqlite":
+                self._database = SQLiteBackend().open(self.url, create=create, settings=settings)
+                return self._database
+            if self.backend is None:
+                self.backend, self._own = self._offered(scheme)
+            settings |= self._own
+            self._database = self.backend.open(self.url, create=create, settings=settings)
         return self._database
 
-    def _backend(self, scheme: str) -> tuple[Backend, dict[str, Any]]:
+    def _offered(self, scheme: str) -> tuple[Backend, dict[str, Any]]:
         """What opens stores of this kind, with the settings of the plugin that offers it."""
-        if scheme == "sqlite":
-            return SQLiteBackend(), {}
         known = ["sqlite"]
         for implementation in self.host.implementations("storage_backends"):
             try:

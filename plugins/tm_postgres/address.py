@@ -58,7 +58,8 @@ def parse_url(url: str) -> Address:
     except psycopg.Error:
         raise _unreadable() from None  # its message quotes the part that it does not understand
     options = {name: str(value) for name, value in given.items() if value is not None}
-    if "@" in options.get("host", "").lstrip("@"):  # the end of a password
+    host, port = options.get("host", "").lstrip("@"), options.get("port", "")
+    if "@" in host or port.strip("0123456789,"):  # they are part of a password
         raise _unreadable()
     return Address(options, wanted, _shown(options, wanted))
 
