@@ -1,20 +1,27 @@
 """The only door for plugins: a plugin imports this module and itself, and nothing else of ours."""
 
 from .command_line.output import Output
+from .command_line.run import Run, current_run, dry_run_option
 from .command_line.verbs import Page
 from .command_line.views import listed, summary
 from .configuration.cache import cache_path, read_json, write_atomically, write_json_atomically
+from .configuration.config import Config, read_config, user_config_path
+from .configuration.settings import parse_value
+from .configuration.yaml_file import compose as compose_yaml
 from .configuration.yaml_file import parse_any as load_yaml
+from .configuration.yaml_file import parse_yaml
 from .context import (
     Backend,
     ConfigProvider,
     Context,
+    Copies,
     Database,
     Handler,
     MetricCalculator,
     Row,
     SQLDialect,
     TaskSet,
+    Upkeep,
     Validator,
 )
 from .engine.figures import Insight, Spread
@@ -22,11 +29,15 @@ from .engine.privacy import readable
 from .errors import (
     BadStatement,
     BlankStore,
+    ConfigError,
     Conflict,
+    DamagedStore,
     DatabaseBusy,
     DatabaseError,
     ExpressionError,
+    FeatureDisabled,
     InvalidValue,
+    NewerSchema,
     NoStore,
     NotFound,
     PluginError,
@@ -34,11 +45,12 @@ from .errors import (
     UsageError,
     ValidationError,
 )
-from .hookspecs import hookimpl
+from .hookspecs import HOOKS, hookimpl
 from .language.expressions import FUNCTIONS, names, parse
-from .language.text import masked
+from .language.text import masked, nearest, quote
 from .language.values import check, check_records, visible
 from .language.when import format_local, format_relative, instant_now, parse_duration, parse_instant
+from .manager import TaskManager
 from .model import (
     API_VERSION,
     OPEN,
@@ -57,11 +69,17 @@ from .model import (
     Setting,
     Task,
 )
-from .plugin_host.actions import Param, TaskId
+from .plugin_host.actions import Param, TaskId, signature_of
+from .plugin_host.host import Host
+from .plugin_host.registry import Installed, describe
+from .storage.chain import event_digest, next_head
+from .storage.migrate import check_schema
+from .workspace import Workspace
 
 __all__ = [
     "API_VERSION",
     "FUNCTIONS",
+    "HOOKS",
     "OPEN",
     "PRIORITIES",
     "STATUSES",
@@ -71,22 +89,30 @@ __all__ = [
     "BlankStore",
     "Change",
     "Command",
+    "Config",
+    "ConfigError",
     "ConfigProvider",
     "Conflict",
     "Context",
+    "Copies",
+    "DamagedStore",
     "Database",
     "DatabaseBusy",
     "DatabaseError",
     "Document",
     "Event",
     "ExpressionError",
+    "FeatureDisabled",
     "Field",
     "Finding",
     "Handler",
     "Hook",
+    "Host",
     "Insight",
+    "Installed",
     "InvalidValue",
     "MetricCalculator",
+    "NewerSchema",
     "NoStore",
     "NotFound",
     "Output",
@@ -96,19 +122,29 @@ __all__ = [
     "PluginError",
     "Problem",
     "Row",
+    "Run",
     "SQLDialect",
     "Setting",
     "Spread",
     "Task",
     "TaskId",
+    "TaskManager",
     "TaskSet",
     "TmError",
+    "Upkeep",
     "UsageError",
     "ValidationError",
     "Validator",
+    "Workspace",
     "cache_path",
     "check",
     "check_records",
+    "check_schema",
+    "compose_yaml",
+    "current_run",
+    "describe",
+    "dry_run_option",
+    "event_digest",
     "format_local",
     "format_relative",
     "hookimpl",
@@ -117,12 +153,20 @@ __all__ = [
     "load_yaml",
     "masked",
     "names",
+    "nearest",
+    "next_head",
     "parse",
     "parse_duration",
     "parse_instant",
+    "parse_value",
+    "parse_yaml",
+    "quote",
+    "read_config",
     "read_json",
     "readable",
+    "signature_of",
     "summary",
+    "user_config_path",
     "visible",
     "write_atomically",
     "write_json_atomically",

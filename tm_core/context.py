@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from .model import Event, Field, Plugin, Task
 
@@ -51,6 +51,13 @@ class Context(Protocol):
     @property
     def dialect(self) -> SQLDialect:
         """The few differences between SQL engines."""
+
+    @property
+    def database(self) -> Database:
+        """The connection, for what looks after the store itself; there may be no schema in it.
+
+        What is written here is in no event: no history tells it and no undo takes it back.
+        """
 
     @property
     def forced(self) -> bool:
@@ -330,7 +337,8 @@ class SQLDialect(Protocol):
 
         Types stand in capitals: `TEXT`, `BIGINT`, `DOUBLE PRECISION`.
         `{serial}` is a key that counts by itself, and `{append_only TABLE}`, on a line of its own,
-        makes a table refuse changes and deletions of its rows.
+        makes a table refuse changes and deletions of its rows; `{append_only TABLE past
+        OTHER.COLUMN}`, written later, lets those go whose `seq` is up to the greatest there.
         """
 
 
@@ -387,6 +395,39 @@ class Database(Protocol):
 
     def close(self) -> None:
         """Let go of the store."""
+
+
+@runtime_checkable
+class Upkeep(Database, Protocol):
+    """A database that can be looked after; engines that do it all themselves need not have this."""
+
+    def statistics(self) -> Mapping[str, Any]:
+        """What there is to tell of the store's size: figures by name, bytes as whole numbers."""
+
+    def vacuum(self) -> None:
+        """Give the space of what was deleted back. Not within a transaction."""
+
+    def analyze(self) -> None:
+        """Let the engine look at the data again, so that it plans its queries well."""
+
+    def cascades(self, table: str) -> set[str]:
+        """The columns of a table that name a task, with which their row goes when it is purged."""
+
+
+@runtime_checkable
+class Copies(Protocol):
+    """A database that can be copied to a file and back, as a whole."""
+
+    def backup_to(self, path: str) -> None:
+        """Copy the whole store, as it is at one instant, into a new private file."""
+
+    def restore_from(self, path: str, *, set_aside: bool = False) -> str:
+        """Replace the whole content by that of such a file, which is the caller's to throw away.
+
+        Other connections go on and see the new content. Numbers that were given to events are not
+        given again. A store too damaged to be written to is moved aside first, with `set_aside` any
+        store; gives its new place.
+        """
 
 
 class Backend(Protocol):

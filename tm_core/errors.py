@@ -62,6 +62,12 @@ class DatabaseBusy(DatabaseError):
     code = "database_busy"
 
 
+class DamagedStore(DatabaseError):
+    """The store's file is not what it should be: no database, or a broken one."""
+
+    code = "damaged_store"
+
+
 class BadStatement(DatabaseError):
     """One statement was refused, for instance for an unknown table; the store itself is well."""
 

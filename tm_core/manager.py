@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from keyword import iskeyword
 from typing import Any
 
-from .context import Database
+from .context import Database, Row
 from .engine.changes import AlreadyDone, Changes
 from .engine.outbox import Outbox
 from .engine.plugin_context import PluginContext, Session
@@ -32,12 +32,10 @@ from .plugin_host.actions import Signature, signature_of
 from .plugin_host.host import Host
 from .plugin_host.registry import Installed, describe
 from .storage import migrate
-from .storage.migrate import MigrationSet
+from .storage.location import FOLDER
+from .storage.migrate import kernel_migrations
 from .storage.store import Store, new_event_id, new_task_id
-from .workspace import FOLDER, Workspace
-
-_HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "storage")
-
+from .workspace import Workspace
 
 _ACTOR = Field("actor", "str", max_length=200)
 _KEY = Field("key", "str", max_length=500)
@@ -176,7 +174,17 @@ class TaskManager:
         self.host.drop(owner)
 
     def _context(self, plugin: str) -> PluginContext:
-        return PluginContext(lambda: self._session, plugin)
+        return PluginContext(lambda: self._session, plugin, self.workspace)
+
+    @property
+    def shared(self) -> Session:
+        """What the contexts of this store share."""
+        return self._session
+
+    def refresh(self) -> None:
+        """Bring the schema up to date again, after the store's content was replaced."""
+        self.migrated = self._migrate(create=False)
+        self.store.declare(self.host.fields())
 
     # Who and how
 
@@ -539,6 +547,10 @@ class TaskManager:
     def _readable(self, event: Event) -> Event:
         return {**event, "data": readable(event["data"], self.actor)}
 
+    def history(self) -> Iterator[Row]:
+        """All events in their order, one at a time, as the log holds them: `data` is JSON text."""
+        return self.store.history()
+
     def undo(self, seq: int | None = None) -> list[Event]:
         """Take back the transaction of an event, or the actor's last one; gives its events.
 
@@ -755,17 +767,8 @@ class TaskManager:
         """
         fields = self.host.fields_on(command)
         positional, named = signature.bind(given, self.store.resolve, fields)
-        try:
+        with explained(self.host, plugin, command):
             return function(self._context(plugin.name), *positional, **named)
-        except (TmError, AlreadyDone, BrokenPipeError):
-            raise
-        except Exception as error:
-            if self.host.strict or plugin.name not in self.host.enabled:
-                raise
-            raise PluginError(
-                f"plugin '{plugin.name}' ({plugin.source}): '{command}': {describe(error)}",
-                "--debug shows where, if you are its author",
-            ) from error
 
     def once(self, key: str, action: str, *arguments: Any, **named: Any) -> Any:
         """Run an action under an idempotency key; done before, it gives the task that it was about.
@@ -797,6 +800,22 @@ class TaskManager:
         return task
 
 
+@contextmanager
+def explained(host: Host, plugin: Installed, command: str) -> Iterator[None]:
+    """Around an action: what its plugin did not foresee becomes a PluginError that names it."""
+    try:
+        yield
+    except (TmError, AlreadyDone, BrokenPipeError):
+        raise
+    except Exception as error:
+        if host.strict or plugin.name not in host.enabled:
+            raise
+        raise PluginError(
+            f"plugin '{plugin.name}' ({plugin.source}): '{command}': {describe(error)}",
+            "--debug shows where, if you are its author",
+        ) from error
+
+
 def _no_progress(done: int, total: int) -> None:
     """Nobody watches."""
 
@@ -805,20 +824,6 @@ def method_name(command: str) -> str:
     """The Python name of a command: `criteria confirm`: `criteria_confirm`, `import`: `import_`."""
     name = command.replace(" ", "_").replace("-", "_")
     return name + "_" if iskeyword(name) else name
-
-
-def kernel_migrations() -> MigrationSet:
-    """The kernel's own steps."""
-    folder = os.path.join(_HERE, "migrations")
-
-    def read(name: str) -> str:
-        with open(os.path.join(folder, name), encoding="utf-8") as file:
-            return file.read()
-
-    return MigrationSet("kernel", KERNEL_STEPS, read)
-
-
-KERNEL_STEPS = ("0001_initial.sql",)
 
 
 def _not_ours(database: Database) -> TmError:

@@ -7,7 +7,7 @@ and users feel every millisecond before the first line of work.
 from __future__ import annotations
 
 from collections.abc import Generator, ItemsView, Iterable, Iterator, Mapping, MutableMapping
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 API_VERSION = (1, 0)
 """Of plugins' API, (major, minor): a minor version only adds."""
@@ -122,6 +122,9 @@ class Action(NamedTuple):
     local: bool = False
     """It reads or writes files that its parameters name: for this machine's users only, so a plugin
     that serves actions to others leaves it out."""
+    needs_store: bool = True
+    """False: the store is opened when the action first asks for something in it, so that it also
+    runs where there is none, or a damaged one. Such an action takes no tasks and no fields."""
 
 
 class Command(NamedTuple):
@@ -170,6 +173,10 @@ class Plugin(NamedTuple):
     """Features without which this one does not work."""
     enabled: bool = True
     """Whether it is on unless the configuration says otherwise."""
+    essential: bool = False
+    """A tool for looking after `tm` itself, such as the one that turns features on. It is no
+    feature that minimal mode or `plugins.only` turns off: only naming it does. Of those that come
+    with `tm`, `--safe` keeps the essential ones, too."""
 
 
 class Problem(NamedTuple):
@@ -204,6 +211,8 @@ class Event(TypedDict):
     type: str
     task_id: str | None
     data: dict[str, Any]
+    digest: NotRequired[str | None]
+    """Of this event and the one before it about the same task; None before digests were kept."""
 
 
 class Document:

@@ -14,10 +14,9 @@ from .errors import NoStore, PluginError, is_refusal
 from .model import Plugin
 from .plugin_host.host import Host, guarded, in_code
 from .plugin_host.registry import describe, installed_plugins
+from .storage import location
+from .storage.location import FILE, FOLDER
 from .storage.sqlite import SQLiteBackend
-
-FOLDER = ".task-orchestrator"
-FILE = "tasks.db"
 
 
 class Workspace:
@@ -61,10 +60,12 @@ class Workspace:
         self.report = report
         cache = default_cache_folder(environ)
         override = store or environ.get("TM_DB_PATH", "")
-        found = find_folder(directory)
+        place = location.find(directory)
+        found = place.folder if place is not None else None
         if override and "://" not in override:
             path = os.path.expanduser(override)
             found = os.path.abspath(os.path.dirname(path) or "." if path.endswith(".db") else path)
+        self._place = place if place is not None and place.folder == found else None
         self.folder = found or ""
         """The store's folder; empty where there is none."""
         config = Config.load(
@@ -78,14 +79,7 @@ class Workspace:
             report(warning)
         self.config = config.with_plugins(manifests)
         strict = strict or environ.get("TM_STRICT", "") not in ("", "0")
-        self.host = Host(
-            installed,
-            self.config,
-            report=report,
-            strict=strict,
-            safe=safe,
-            foreign_store="://" in self.url,
-        )
+        self.host = Host(installed, self.config, report=report, strict=strict, safe=safe)
         self._database: Database | None = None
         self.backend: Backend | None = like.backend if like is not None else None
         """What a plugin offered to open the store with."""
@@ -93,7 +87,9 @@ class Workspace:
 
     @property
     def project(self) -> str:
-        """The folder that holds the store's folder, or the current one."""
+        """The folder that holds the store's folder, or stands for it here; or the current one."""
+        if self._place is not None:
+            return self._place.project
         if os.path.basename(self.folder) == FOLDER:
             return os.path.dirname(self.folder)
         return self.folder or os.getcwd()
@@ -178,19 +174,6 @@ class Workspace:
         if self._database is not None:
             self._database.close()
             self._database = None
-
-
-def find_folder(directory: str) -> str | None:
-    """The store's folder in this folder or the nearest parent that has one."""
-    current = os.path.abspath(directory)
-    while True:
-        candidate = os.path.join(current, FOLDER)
-        if os.path.isdir(candidate):
-            return candidate
-        parent = os.path.dirname(current)
-        if parent == current:
-            return None
-        current = parent
 
 
 def _url(override: str, folder: str) -> str:

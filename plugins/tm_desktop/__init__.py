@@ -15,7 +15,7 @@ plugin = Plugin(
         ),
         "events": Setting(
             "list",
-            ("task.created", "task.updated", "task.completed", "task.unblocked", "collaboration.*"),
+            ["task.created", "task.updated", "task.completed", "task.unblocked", "collaboration.*"],
             "Types of event that are shown",
         ),
     },

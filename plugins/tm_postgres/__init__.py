@@ -5,6 +5,7 @@ from tm_core.api import Hook, Plugin, Setting
 plugin = Plugin(
     name="postgres",
     summary="Tasks in PostgreSQL, for teams on more than one machine",
+    essential=True,
     hooks={"storage_backends": Hook("tm_postgres.hooks")},
     config={
         "pool": Setting(

@@ -12,7 +12,7 @@ _PART = re.compile(
     re.DOTALL,
 )
 _TYPE = re.compile(r"'(?:[^']|'')*'|--[^\n]*|(?<!\bAS )\bTEXT\b(?! COLLATE)")
-_APPEND_ONLY = re.compile(r"\{append_only (\w+)\}")
+_APPEND_ONLY = re.compile(r"\{append_only (\w+)(?: past (\w+)\.(\w+))?\}")
 _LIMITED = re.compile(r"\bLIMIT (\d+)(?: OFFSET \d+)?\s*\Z", re.IGNORECASE)
 
 
@@ -48,6 +48,15 @@ def schema_text(text: str) -> str:
 
 def _guard(found: re.Match[str]) -> str:
     table = found[1]
+    if found[2]:
+        return (
+            f"CREATE FUNCTION {table}_refuse_deleting() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            f" IF OLD.seq > (SELECT COALESCE(MAX({found[3]}), 0) FROM {found[2]}) THEN RAISE"
+            " EXCEPTION 'the % log is append-only', TG_TABLE_NAME; END IF; RETURN OLD; END $$;\n"
+            f"DROP TRIGGER {table}_no_delete ON {table};\n"
+            f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}"
+            f" FOR EACH ROW EXECUTE FUNCTION {table}_refuse_deleting();"
+        )
     return "\n".join(
         f"CREATE TRIGGER {table}_no_{what} BEFORE {what.upper()} ON {table}"
         f" FOR EACH {each} EXECUTE FUNCTION refuse_rewriting();"

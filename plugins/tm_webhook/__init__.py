@@ -10,9 +10,9 @@ plugin = Plugin(
         "health_checks": Hook("tm_webhook.hooks"),
     },
     config={
-        "urls": Setting("list", (), "Where events are posted to", personal=True),
+        "urls": Setting("list", [], "Where events are posted to", personal=True),
         "events": Setting(
-            "list", ("task.*",), "Types of event that are posted; * stands for any", personal=True
+            "list", ["task.*"], "Types of event that are posted; * stands for any", personal=True
         ),
         "secret_env": Setting(
             "str",

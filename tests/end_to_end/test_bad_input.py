@@ -662,3 +662,12 @@ def test_features_that_are_not_installed_are_only_mentioned(store: Store) -> Non
     assert done.out
     assert len(done.err.splitlines()) == 2
     assert all(line.startswith("tm: ") for line in done.err.splitlines())
+
+
+def test_an_option_is_told_as_it_is_spelt(tm_cli: Cli) -> None:
+    task_id = tm_cli.add("x")
+    wrong = tm_cli("update", task_id, "--if-version", "abc", "--title", "y", code=5)
+    assert wrong.err == "tm: --if-version must be a whole number, not 'abc'\n"
+    shown = json.loads(tm_cli("log", "--by", "x" * 9, "--after", "-1", "--json", code=5).err)
+    assert shown["error"]["message"].startswith("--after must be")
+    assert shown["error"]["field"] == "after"

@@ -129,10 +129,13 @@ class Process:
 
     def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
         """Start it, with pipes."""
+        # An empty folder is left out: each path has an index of its own, which takes a while.
+        used = any(self.site.folder.iterdir())
+        path = {"PYTHONPATH": str(self.site.folder)} if used else {}
         return subprocess.Popen(
             [sys.executable, *arguments],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(self.site.folder), **environ},
+            env={**os.environ, **path, **environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -491,3 +491,20 @@ def test_a_new_id_that_is_taken_is_drawn_again(
     monkeypatch.setattr(os, "urandom", lambda size: next(drawn) if size == 4 else real(size))
     tasks = [tm_store.add("x"), tm_store.restore({"title": "y"}), tm_store.add("z")]
     assert [bytes.fromhex(task.id) for task in tasks] == [b"same", b"more", b"last"]
+
+
+def test_a_deleted_task_is_left_as_it_was(tm_store: TaskManager) -> None:
+    task = tm_store.add("x")
+    tm_store.delete(task.id)
+    with pytest.raises(ValidationError, match=f"task {task.id} is deleted") as refused:
+        tm_store.update(task.id, title="y")
+    assert refused.value.hint == f"tm update {task.id} --status pending"
+    assert tm_store.update(task.id, title="y", status="pending").title == "y"
+
+
+@pytest.mark.parametrize("title", ["\u200b", " \u2060\ufeff ", "\u3164", "\u00ad\u2800"])
+def test_a_title_that_nobody_can_see_is_none(title: str, tm_store: TaskManager) -> None:
+    with pytest.raises(ValidationError, match="needs a title"):
+        tm_store.add(title)
+    assert tm_store.add(title + "x").title == title + "x"
+    assert tm_store.add("👩\u200d💻").title

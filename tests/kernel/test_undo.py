@@ -249,3 +249,51 @@ def test_the_command_says_what_it_took_back(tm: Any) -> None:
     assert tm("list").out == f"[{task_id}] x - pending\n"
     tm("undo", "nonsense", code=5)
     tm("undo", "77", code=3)
+
+
+def test_after_a_purge_undo_says_so_and_what_can_be_undone(tm_store: TaskManager) -> None:
+    """Nobody who wants a purge back should find an older change undone instead."""
+    kept = tm_store.add("kept")
+    task = tm_store.add("x")
+    tm_store.delete(task.id)
+    tm_store.delete(task.id, purge=True)
+    before = list(tm_store.log())
+    with pytest.raises(Conflict, match=f"task {task.id} was purged for good") as refused:
+        tm_store.undo()
+    assert refused.value.hint.startswith("tm undo 1 ")
+    for event in before[1:]:
+        with pytest.raises((Conflict, NotFound)):
+            tm_store.undo(event["seq"])
+    assert list(tm_store.log()) == before
+    tm_store.undo(1)
+    with pytest.raises(NotFound):
+        tm_store.get(kept.id)
+
+
+def test_undo_redo_undo_knows_what_is_taken_back(tm_store: TaskManager) -> None:
+    task = tm_store.add("a")
+    tm_store.update(task.id, title="b")
+    tm_store.undo()
+    redo = tm_store.undo(tm_store.store.last_seq())
+    assert redo[0]["type"] == "task.undone"
+    assert tm_store.get(task.id).title == "b"
+    assert tm_store.undo()[0]["seq"] == 2
+    assert tm_store.get(task.id).title == "a"
+    with pytest.raises(Conflict, match="undone already, by event 5"):
+        tm_store.undo(2)
+
+
+def test_undo_reads_the_undo_events_once(tm_store: TaskManager) -> None:
+    """Taking back a great import leaves an undo event for each task."""
+    with tm_store.transaction():
+        for number in range(200):
+            tm_store.add(f"t{number}")
+    tm_store.undo()
+    for _ in range(3):
+        tm_store.add("x")
+    statements: list[str] = []
+    connection = tm_store.database._connection  # type: ignore[attr-defined]
+    connection.set_trace_callback(statements.append)
+    tm_store.undo()
+    connection.set_trace_callback(None)
+    assert sum("task.undone'" in each and each.startswith("SELECT") for each in statements) <= 4

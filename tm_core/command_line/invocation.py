@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from tm_core.engine.changes import AlreadyDone
-from tm_core.errors import DatabaseError, PluginError, TmError, UsageError
+from tm_core.engine.plugin_context import PluginContext
+from tm_core.errors import DatabaseError, InvalidValue, PluginError, TmError, UsageError
 from tm_core.language.text import quote
-from tm_core.manager import TaskManager
+from tm_core.manager import TaskManager, explained
 from tm_core.model import Action, Command, Field
 from tm_core.plugin_host.actions import Parameter, Signature, signature_of
 from tm_core.plugin_host.registry import Installed
@@ -82,6 +83,10 @@ class Invocation:
             )
         return self._manager
 
+    def context(self, plugin: str) -> PluginContext:
+        """A plugin's context; the store is opened when something in it is asked for."""
+        return PluginContext(lambda: self.manager.shared, plugin, self.workspace)
+
     def create(self, folder: str, store: str) -> TaskManager:
         """Make a store, with its folder; `store` is a path or URL, or empty for the usual file."""
         try:
@@ -149,6 +154,13 @@ class Invocation:
         A result may have a `failure`, an error that the command ends with once the result is shown;
         for other callers, who can look at the result, it is no exception.
         """
+        if not command.entry.needs_store:
+            positional, named = command.signature.bind(given, _no_task, {})
+            with explained(self.workspace.host, command.plugin, command.full):
+                context = self.context(command.plugin.name)
+                result = command.function(context, *positional, **named)
+            self._show(command, result)
+            return
         manager = self.manager
         repeated = False
         dry_run = bool(self.options.get("dry_run"))
@@ -166,19 +178,26 @@ class Invocation:
             result = manager.task_of(done.transaction_id)
         if repeated:
             self.output.say("Done before under this key; nothing was written")
-        view = command.entry.view
         self.output.tell_dry_run()
-        if repeated and result is None:
-            return
-        if repeated and command.plugin.name != "kernel" and not self.output.as_json:
-            pass  # the view is for another result, and stdout is for data that was asked for
-        elif not view or self.output.as_json:
+        if repeated and (
+            result is None or not (command.plugin.name == "kernel" or self.output.as_json)
+        ):
+            return  # the view is for another result, and stdout is for data that was asked for
+        self._show(command, result)
+
+    def _show(self, command: ActionCommand, result: Any) -> None:
+        view = command.entry.view
+        if not view or self.output.as_json:
             self.output.result(result)
         else:
             self.workspace.host.load(command.plugin, view)(result, self.output)
         failure = getattr(result, "failure", None)
         if isinstance(failure, TmError):
             raise failure
+
+
+def _no_task(prefix: str) -> NoReturn:
+    raise UsageError("an action that needs no store takes no task")
 
 
 def of(context: click.Context) -> Invocation:
@@ -227,7 +246,15 @@ class ActionCommand(click.Command):
         """Run the action."""
         given = {n: v for n, v in ctx.params.items() if v is not None and v != ()}
         given = {n: list(v) if isinstance(v, tuple) else v for n, v in given.items()}
-        of(ctx).perform(self, given)
+        try:
+            of(ctx).perform(self, given)
+        except InvalidValue as error:
+            # Its author knows a parameter's name, its user the option's spelling.
+            name = str(error.details.get("field"))
+            for parameter in self.signature.parameters:
+                if (parameter.name, parameter.kind) == (name, "option"):
+                    error.message = error.message.replace(name, parameter.flags[-1], 1)
+            raise
 
 
 def _shared(*, writes: bool, taken: set[str]) -> list[click.Parameter]:

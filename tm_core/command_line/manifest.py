@@ -53,16 +53,6 @@ plugin = Plugin(
         ),
     },
     commands={
-        "init": Command("tm_core.command_line.admin:init", "Make a task store in this folder"),
-        "config": Command("tm_core.command_line.admin:config", "Show and change the configuration"),
-        "plugins": Command(
-            "tm_core.command_line.admin:plugins", "Show what is installed, and what is on"
-        ),
-        "doctor": Command(
-            "tm_core.command_line.admin:doctor", "Check store, plugins and configuration"
-        ),
-        "completion": Command(
-            "tm_core.command_line.admin:completion", "Print the shell's completion script"
-        ),
+        "init": Command("tm_core.command_line.init:init", "Make a task store in this folder"),
     },
 )

@@ -22,8 +22,6 @@ class FeatureChoice(NamedTuple):
     """Features that the configuration names and that are not installed."""
     required: frozenset[str]
     """Features whose failure must stop the command."""
-    refused: frozenset[str]
-    """Features that the configuration turns off by their names."""
 
 
 def choose(layers: Sequence[Layer], manifests: Iterable[Plugin]) -> FeatureChoice:
@@ -32,12 +30,14 @@ def choose(layers: Sequence[Layer], manifests: Iterable[Plugin]) -> FeatureChoic
     It begins with each manifest's `enabled`. In a layer `only` replaces the choice, `enable` and
     `required` add to it, `disable` takes away. `minimal_mode` is decided by the highest layer that
     sets it, and if that turns it on, nothing up to this layer stays on; higher layers may enable
-    again. At last goes what requires a feature that is off.
+    again. Neither of the two turns off what is essential. At last goes what requires a feature
+    that is off.
 
     Raises ConfigError for values that do not fit.
     """
     installed = {manifest.name: manifest for manifest in manifests}
     on = {name for name, manifest in installed.items() if manifest.enabled}
+    essential = {name for name, manifest in installed.items() if manifest.essential}
     reasons = {name: f"{'on' if name in on else 'off'} by default" for name in installed}
     deciding = max(
         (i for i, layer in enumerate(layers) if _says(layer, "minimal_mode") is not None),
@@ -45,24 +45,23 @@ def choose(layers: Sequence[Layer], manifests: Iterable[Plugin]) -> FeatureChoic
     )
     required: set[str] = set()
     mentioned: set[str] = set()
-    refused: set[str] = set()
     for index, layer in enumerate(layers):
         where = _where(layer)
         only = _says(layer, "plugins.only") if layer.name != "default" else None
         if only is not None:
-            on = set(only)
-            mentioned |= on
-            for name in installed:
+            mentioned |= set(only)
+            on = set(only) | (on & essential)
+            for name in installed.keys() - (essential - set(only)):
                 reasons[name] = f"{'enabled' if name in on else 'not in plugins.only'} {where}"
         required.update(_says(layer, "plugins.required") or ())
         for name, state in _switches(layer):
             (on.add if state else on.discard)(name)
-            (refused.discard if state else refused.add)(name)
             mentioned.add(name)
             reasons[name] = f"{'enabled' if state else 'disabled'} {where}"
         if index == deciding and _says(layer, "minimal_mode"):
-            on.clear()
-            reasons = dict.fromkeys(installed, f"off in minimal mode, set {where}")
+            on &= essential
+            minimal = f"off in minimal mode, set {where}"
+            reasons |= dict.fromkeys(installed.keys() - essential, minimal)
     on &= installed.keys()
     _drop_unmet(on, installed, reasons)
     return FeatureChoice(
@@ -70,7 +69,6 @@ def choose(layers: Sequence[Layer], manifests: Iterable[Plugin]) -> FeatureChoic
         {name: reasons[name] for name in installed},
         tuple(sorted(mentioned - installed.keys())),
         frozenset(required),
-        frozenset(refused),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from tm_core.context import Context
 from tm_core.errors import Conflict, InvalidValue, ValidationError, is_refusal
 from tm_core.language import values
+from tm_core.language.text import is_blank
 from tm_core.language.when import instant_now
 from tm_core.model import OPEN, Change, Problem, Task
 from tm_core.plugin_host.host import Host
@@ -290,7 +291,7 @@ class Changes:
                     # Most often an empty variable of a script, which must not reset anything.
                     raise InvalidValue(f"{name} cannot be empty", field=name)
                 after[name] = field.default
-        if not (after["title"] or "").strip():
+        if is_blank(after["title"] or ""):
             raise ValidationError(
                 "a task needs a title", "say what is to be done", problems=[{"field": "title"}]
             )
@@ -301,7 +302,10 @@ class Changes:
             after["completed_at"] = None
         if before is None or change.action == "import":
             return
-        if before.status == "deleted" and after.status not in ("pending", "blocked", "deleted"):
+        if before.status == "deleted" and (
+            after.status not in ("pending", "blocked", "deleted")
+            or (after.status == "deleted" and change.changed)
+        ):
             raise ValidationError(
                 f"task {before.id} is deleted", f"tm update {before.id} --status pending"
             )

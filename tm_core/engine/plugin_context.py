@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple
 
-from tm_core.context import Row, SQLDialect, Tasks
+from tm_core.context import Database, Row, SQLDialect, Tasks
 from tm_core.errors import FeatureDisabled, UsageError
 from tm_core.language.values import visible
 from tm_core.language.when import parse_instant
@@ -31,11 +31,19 @@ class Session(NamedTuple):
 class PluginContext:
     """Implements `tm_core.context.Context`."""
 
-    __slots__ = ("_plugin", "_session")
+    __slots__ = ("_plugin", "_session", "_workspace")
 
-    def __init__(self, session: Callable[[], Session], plugin: str) -> None:
+    def __init__(self, session: Callable[[], Session], plugin: str, workspace: Workspace) -> None:
+        """View a store.
+
+        Args:
+            session: Gives what the contexts of the store share; may open it.
+            plugin: Whose view this is.
+            workspace: What is known without opening the store.
+        """
         self._session = session
         self._plugin = plugin
+        self._workspace = workspace
 
     @property
     def actor(self) -> str:
@@ -51,15 +59,15 @@ class PluginContext:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        return self._session().workspace.host.settings(self._plugin)
+        return self._workspace.host.settings(self._plugin)
 
     @property
     def project(self) -> str:
-        return self._session().workspace.project
+        return self._workspace.project
 
     @property
     def folder(self) -> str:
-        return self._session().workspace.folder
+        return self._workspace.folder
 
     @property
     def tasks(self) -> Tasks:
@@ -68,6 +76,10 @@ class PluginContext:
     @property
     def dialect(self) -> SQLDialect:
         return self._session().store.database.dialect
+
+    @property
+    def database(self) -> Database:
+        return self._workspace.open_database()
 
     @property
     def forced(self) -> bool:
@@ -83,15 +95,15 @@ class PluginContext:
 
     @property
     def fields(self) -> Mapping[str, Field]:
-        host = self._session().workspace.host
+        host = self._workspace.host
         return self._session().store.fields | {n: field for n, (_, field) in host.declared.items()}
 
     @property
     def parts(self) -> frozenset[str]:
-        return self._session().workspace.host.parts() - self.fields.keys()
+        return self._workspace.host.parts() - self.fields.keys()
 
     def feature_of(self, field: str) -> str:
-        return self._session().workspace.host.feature_of(field)
+        return self._workspace.host.feature_of(field)
 
     def get(self, task_id: str) -> Task:
         task: Task = self.tasks.get(task_id, details=False)
@@ -152,8 +164,9 @@ class PluginContext:
         return found
 
     def collect(self, hook: str) -> list[Any]:
-        host = self._session().workspace.host
-        found = host.collect(hook, lambda name: PluginContext(self._session, name))
+        found = self._workspace.host.collect(
+            hook, lambda name: PluginContext(self._session, name, self._workspace)
+        )
         return [item for _, item in found]
 
     @contextmanager
@@ -167,17 +180,17 @@ class PluginContext:
 
     @property
     def features(self) -> Mapping[str, Plugin]:
-        host = self._session().workspace.host
+        host = self._workspace.host
         return {name: host.manifest(name) for name in host.enabled}
 
     def setting(self, key: str) -> Any:
-        return self._session().workspace.config.get(key)
+        return self._workspace.config.get(key)
 
     def field_choices(self, name: str) -> tuple[str, ...]:
         return self._session().store.fields[name].choices
 
     def warn(self, message: str) -> None:
-        self._session().workspace.report(message)
+        self._workspace.report(message)
 
     def progress(self, done: int, total: int) -> None:
         self._session().show_progress(done, total)

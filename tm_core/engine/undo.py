@@ -38,27 +38,58 @@ def _event(store: Store, seq: int) -> Event:
     event = next(store.events("seq = ?", [seq]), None)
     if event is None:
         raise NotFound(f"the log has no event {seq}", "tm log shows the numbers")
-    again = _undone_by(store, event["transaction_id"])
+    again = _undone(store).get(event["transaction_id"])
     if again:
         raise Conflict(f"event {seq} was undone already, by event {again}")
+    purged = _purged(store, event["transaction_id"])
+    if purged is not None:
+        raise Conflict(f"{_gone(purged)}, event {seq} cannot be undone")
     return event
 
 
-def _undone_by(store: Store, transaction_id: str) -> int:
-    """The undo event that took a transaction back; 0 if none did, or it was itself undone."""
-    for event in store.events("type = 'task.undone'", newest_first=True):
-        if event["data"]["undoes_transaction"] != transaction_id:
-            continue
-        if not _undone_by(store, event["transaction_id"]):
-            return event["seq"]
-    return 0
+def _undone(store: Store) -> dict[str, int]:
+    """The transactions that are taken back, each with the number of the undo's last event."""
+    undoes = store.database.dialect.json_part("data", "undoes_transaction")
+    found: dict[str, int] = {}
+    # Newest first: whether an undo was itself undone is known before its own turn.
+    for row in store.database.query(
+        f"SELECT transaction_id, {undoes} AS undoes, max(seq) AS last FROM event"
+        f" WHERE type = 'task.undone' GROUP BY transaction_id, {undoes} ORDER BY max(seq) DESC"
+    ):
+        if row["transaction_id"] not in found:
+            found.setdefault(row["undoes"], int(row["last"]))
+    return found
 
 
 def _last(store: Store, actor: str) -> Event:
+    """The actor's newest change; refused where it is a purge, lest an older one is meant by it."""
+    undone = _undone(store)
+    purged: Event | None = None
     for event in store.events("actor = ? AND type <> 'task.undone'", [actor], newest_first=True):
-        if _changed_something(event) and not _undone_by(store, event["transaction_id"]):
-            return event
+        if event["type"] == "task.purged":
+            purged = purged or event
+        elif _changed_something(event) and event["transaction_id"] not in undone:
+            task_id = event["task_id"]
+            if purged is None:
+                return event
+            if task_id is None or store.get(task_id) is not None:
+                raise Conflict(
+                    f"{_gone(purged)}, which cannot be undone",
+                    f"tm undo {event['seq']} takes back the change before that",
+                )
+    if purged is not None:
+        raise Conflict(f"{_gone(purged)}, which cannot be undone")
     raise NotFound(f"there is nothing that {actor} could undo", "tm log shows what was done")
+
+
+def _purged(store: Store, transaction_id: str) -> Event | None:
+    """The event of a transaction that removed a task for good."""
+    purges = store.events("transaction_id = ? AND type = 'task.purged'", [transaction_id])
+    return next(purges, None)
+
+
+def _gone(purge: Event) -> str:
+    return f"task {purge['task_id']} was purged for good by event {purge['seq']}"
 
 
 def _changed_something(event: Event) -> bool:
@@ -106,6 +137,10 @@ def _revert_task(changes: Changes, event: Event, task_id: str) -> dict[str, Any]
     then, now = event["data"]["before"], event["data"]["after"]
     current = store.get(task_id)
     if (current is None) != (now is None):
+        purges = store.events("task_id = ? AND type = 'task.purged'", [task_id], newest_first=True)
+        purge = next(purges, None) if current is None else None
+        if purge is not None:
+            raise Conflict(f"{_gone(purge)}, event {event['seq']} cannot be undone")
         raise _changed_since(event, f"task {task_id}")
     _check_known(changes, then or ())
     if current is None:
@@ -143,6 +178,7 @@ def _check_known(changes: Changes, names: Iterable[str]) -> None:
 
 def _worked_on_since(store: Store, event: Event, task_id: str) -> bool:
     """Whether it was changed, or plugins' rows were made that are there yet and refer to it."""
+    undone = _undone(store)
     since = store.events(
         "seq > ? AND (task_id = ? OR data LIKE ?)", [event["seq"], task_id, f'%"{task_id}"%']
     )
@@ -154,7 +190,7 @@ def _worked_on_since(store: Store, event: Event, task_id: str) -> bool:
                 refers = task_id in (*key.values(), *(row or {}).values())
                 if refers and store.read_rows(table, key):
                     return True
-        elif later["type"] != "task.undone" and not _undone_by(store, later["transaction_id"]):
+        elif later["type"] != "task.undone" and later["transaction_id"] not in undone:
             return True
     return False
 

@@ -39,6 +39,21 @@ def masked(text: str) -> str:
     return _SECRET.sub(lambda found: f"{found[2]}***" if found[2] else f"{found[1]}:***", text)
 
 
+def is_blank(text: str) -> bool:
+    """Whether nothing of the text would be seen: white space, and what takes no room at all."""
+    text = text.strip()
+    if not text or text[0] < "\x7f":
+        return not text
+    # Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt), and Braille's blank.
+    return not re.sub(
+        r"[\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+        r"\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8"
+        r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]",
+        "",
+        text,
+    )
+
+
 def quote(text: str, limit: int = 60) -> str:
     """The text as a message echoes it: visible, shortened, in quotes."""
     short = text if len(text) <= limit else text[: limit - 1] + "…"

@@ -57,19 +57,7 @@ class Host:
         report: Callable[[str], None],
         strict: bool = False,
         safe: bool = False,
-        foreign_store: bool = False,
     ) -> None:
-        """Decide what is on.
-
-        Args:
-            installed: What there is.
-            config: Which of it is wanted.
-            report: Takes one line about a plugin that does not do its part.
-            strict: Re-raise what a plugin raises.
-            safe: Kernel only.
-            foreign_store: The store is of an engine that a plugin offers. Such plugins stay on in
-                minimal mode and when safe, for there is nothing to work with otherwise.
-        """
         self.installed = list(installed)
         self.config = config
         self.failures: list[Failure] = []
@@ -80,11 +68,12 @@ class Host:
         choice = config.features(manifests, broken)
         self.required = choice.required
         self.reasons = choice.reasons
-        on = frozenset[str]() if safe else choice.enabled
-        if foreign_store:
-            on |= self._stores(choice.refused)
         self.enabled = {
-            one.name: one for one in installed if one.manifest is not None and one.name in on
+            one.name: one
+            for one in installed
+            if one.manifest is not None
+            and one.name in choice.enabled
+            and (not safe or (one.manifest.essential and one.built_in))
         }
         for one in installed:
             if one.error and not safe:
@@ -95,16 +84,6 @@ class Host:
         self._unusable: dict[tuple[str, str], tuple[str, Exception]] = {}
         """Why a plugin's module gives none of its hooks (""), or not this one; found by a hook."""
         self._declared: dict[str, tuple[Installed, Field]] | None = None
-
-    def _stores(self, refused: frozenset[str]) -> set[str]:
-        """Plugins that offer storage engines and are not refused by name."""
-        return {
-            manifest.name
-            for manifest in self.manifests()
-            if "storage_backends" in manifest.hooks
-            and manifest.enabled
-            and manifest.name not in refused
-        }
 
     def _blame_start(self, one: Installed) -> None:
         self.failures.append(Failure(one.name, one.source, "start", one.error))

@@ -19,7 +19,7 @@ from tm_core.model import API_VERSION, FIELD_TYPES, Action, Command, Field, Hook
 
 GROUP = "tm.plugins"
 OWN_DISTRIBUTION = "task-orchestrator"
-_FORMAT = 1
+_FORMAT = 2
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]*")
 

@@ -6,7 +6,8 @@ and the record that it was done are one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from tm_core.context import Database
@@ -30,6 +31,30 @@ class MigrationSet(NamedTuple):
     """Gives a step's SQL by its name. Called only for what is pending."""
 
 
+KERNEL_STEPS = ("0001_initial.sql", "0002_event_chain.sql")
+
+
+def kernel_migrations() -> MigrationSet:
+    """The kernel's own steps."""
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
+
+    def read(name: str) -> str:
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            return file.read()
+
+    return MigrationSet("kernel", KERNEL_STEPS, read)
+
+
+def check_schema(steps: Iterable[str]) -> None:
+    """Raise NewerSchema if a store with these steps of the kernel is of a newer version."""
+    unknown = sorted(set(steps) - set(KERNEL_STEPS))
+    if unknown:
+        raise NewerSchema(
+            f"the store was written by a newer version of tm (it has {unknown[-1]})",
+            "pip install --upgrade task-orchestrator",
+        )
+
+
 def fingerprint(sets: Sequence[MigrationSet]) -> str:
     """What a store must have seen, as one text: the start-up path compares it and is done."""
     return ";".join(f"{each.owner}:{','.join(each.names)}" for each in sets)
@@ -49,13 +74,7 @@ def pending(database: Database, sets: Sequence[MigrationSet]) -> list[tuple[Migr
     if database.columns("migration"):
         for row in database.query("SELECT owner, name FROM migration"):
             done.setdefault(row["owner"], set()).add(row["name"])
-    for each in sets:
-        unknown = sorted(done.get(each.owner, set()) - set(each.names))
-        if each.owner == "kernel" and unknown:
-            raise NewerSchema(
-                f"the store was written by a newer version of tm (it has {unknown[-1]})",
-                "pip install --upgrade task-orchestrator",
-            )
+    check_schema(done.get("kernel", ()))
     return [
         (each, name) for each in sets for name in each.names if name not in done.get(each.owner, ())
     ]

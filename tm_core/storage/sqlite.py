@@ -9,12 +9,13 @@ import re
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from tm_core.context import Database, Row, SQLDialect
-from tm_core.errors import BadStatement, DatabaseBusy, DatabaseError, NoStore
+from tm_core.errors import BadStatement, DamagedStore, DatabaseBusy, DatabaseError, NoStore
 
 _PAUSE = 0.05
 """Seconds between two looks for what others have written."""
@@ -53,7 +54,8 @@ class SQLiteDialect:
 
     def schema(self, text: str) -> str:
         text = text.replace("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT")
-        return re.sub(r"\{append_only (\w+)\}", _guard, text) if "{append_only" in text else text
+        pattern = r"\{append_only (\w+)(?: past (\w+)\.(\w+))?\}"
+        return re.sub(pattern, _guard, text) if "{append_only" in text else text
 
 
 class SQLiteBackend:
@@ -82,17 +84,23 @@ class SQLite:
         self.url = path
         self._lock = FileLock(path + "-lock", busy_timeout)
         self._busy_timeout = busy_timeout
+        self._durable = durable
         self._depth = 0
         self._savepoints = 0
+        self._open(create)
+
+    def _open(self, create: bool) -> None:
         try:
-            self._connection = self._connect(path, create)
+            self._connection = self._connect(self.url, create)
         except sqlite3.Error as error:
             raise self._explain(error) from error
         try:
-            self._run(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._run(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
             self._run("PRAGMA foreign_keys = ON")
             if create:
                 self._run("PRAGMA journal_mode = WAL")
+        except DamagedStore:
+            pass  # whatever reads it says so; what restores it must get this far
         except DatabaseError:
             self._connection.close()
             raise
@@ -128,8 +136,8 @@ class SQLite:
 
     def _explain(self, error: sqlite3.Error) -> DatabaseError:
         text = str(error)
-        if "not a database" in text or "malformed" in text:
-            return DatabaseError(
+        if _is_damage(error):
+            return DamagedStore(
                 f"{self.url} is not a usable task store: {text}",
                 "restore a backup, or move the file away and run tm init",
             )
@@ -256,24 +264,110 @@ class SQLite:
         return [line for line in found if line != "ok"]
 
     def backup(self, reason: str) -> str:
-        """Copy the file by SQLite's own backup, which is safe while others write."""
-        import time
-
         folder = os.path.join(os.path.dirname(os.path.abspath(self.url)), "backups")
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        path = os.path.join(folder, f"{stamp}-{reason}-{os.getpid()}.db")
+        try:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            path = os.path.join(folder, f"{_stamp()}-{reason}-{os.getpid()}.db")
+            self.backup_to(path + ".tmp")
+            os.replace(path + ".tmp", path)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        return path
+
+    def backup_to(self, path: str) -> None:
+        """Copy by SQLite's own backup, which is safe while others write."""
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except OSError as error:
+            raise _unwritable(path, error) from error
         try:
             # A connection of its own: within a transaction SQLite would wait for itself.
-            source = self._connect(self.url, create=False)
-            target = sqlite3.connect(path)
-            with target:
-                source.backup(target)
-            target.close()
-            source.close()
+            with (
+                closing(self._connect(self.url, create=False)) as source,
+                closing(sqlite3.connect(path)) as target,
+            ):
+                self._copy(source, target)
+                # One file that can be moved: without this it would want a log beside it.
+                target.execute("PRAGMA journal_mode = DELETE")
         except sqlite3.Error as error:
+            os.unlink(path)
             raise self._explain(error) from error
-        return path
+
+    def restore_from(self, path: str, *, set_aside: bool = False) -> str:
+        if self._depth:
+            raise RuntimeError("a store cannot be restored inside a transaction")
+        with self._lock:
+            if not set_aside:
+                try:
+                    with closing(sqlite3.connect(path)) as source:
+                        _keep_counters(self._connection, source)
+                        # As one transaction: whoever has the store open sees the old content or
+                        # the new.
+                        self._copy(source, self._connection)
+                    return ""
+                except sqlite3.Error as error:
+                    if not _is_damage(error):
+                        raise self._explain(error) from error
+            return self._set_aside(path)
+
+    def _copy(self, source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+        deadline = time.monotonic() + self._busy_timeout
+
+        def progress(status: int, remaining: int, total: int) -> None:
+            # Python would try for ever while another program holds the file.
+            waits = status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if waits and time.monotonic() > deadline:
+                raise sqlite3.OperationalError("database is locked")
+
+        source.backup(target, progress=progress)
+
+    def _set_aside(self, path: str) -> str:
+        """Put a file in the place of a damaged store, which is kept under another name."""
+        import shutil
+
+        self._connection.close()
+        aside = f"{self.url}.{_stamp()}-damaged"
+        try:
+            shutil.copyfile(path, self.url + ".tmp")
+            with open(self.url + ".tmp", "r+b") as copy:
+                os.fsync(copy.fileno())
+            os.chmod(self.url + ".tmp", 0o600)
+            for ending in ("-wal", "-shm", ""):
+                if os.path.exists(self.url + ending):
+                    os.replace(self.url + ending, aside + ending)
+            os.replace(self.url + ".tmp", self.url)
+        except OSError as error:
+            raise _unwritable(self.url, error) from error
+        self._open(create=False)
+        self._run("PRAGMA journal_mode = WAL")
+        return aside
+
+    def statistics(self) -> dict[str, Any]:
+        def pragma(name: str) -> int:
+            return int(self.query(f"PRAGMA {name}")[0][name])
+
+        page = pragma("page_size")
+        return {
+            "engine": f"SQLite {sqlite3.sqlite_version}",
+            "bytes": pragma("page_count") * page,
+            "free_bytes": pragma("freelist_count") * page,
+            "log_bytes": _size(self.url + "-wal"),
+        }
+
+    def vacuum(self) -> None:
+        with self._lock:
+            self._run("VACUUM")
+            self._run("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def analyze(self) -> None:
+        with self._lock:
+            self._run("ANALYZE")
+
+    def cascades(self, table: str) -> set[str]:
+        keys = self.query(
+            "SELECT * FROM pragma_foreign_key_list(?) WHERE on_delete = 'CASCADE'", [table]
+        )
+        return {key["from"] for key in keys if key["table"] == "task"}
 
     def close(self) -> None:
         self._connection.close()
@@ -334,7 +428,6 @@ class FileLock:
 
 if sys.platform == "win32":
     import msvcrt
-    import time as _time
 
     def _lock(file: int, *, wait: bool) -> bool:
         """Take the lock; Windows has no call that waits without end."""
@@ -345,7 +438,7 @@ if sys.platform == "win32":
             except OSError:
                 if not wait:
                     return False
-                _time.sleep(0.005)
+                time.sleep(0.005)
 
 else:
     import fcntl
@@ -357,6 +450,35 @@ else:
         except BlockingIOError:
             return False
         return True
+
+
+def _keep_counters(live: sqlite3.Connection, source: sqlite3.Connection) -> None:
+    """Let numbers go on where the live store is: readers remember how far they have read."""
+    has_any = "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'"
+    if not live.execute(has_any).fetchall() or not source.execute(has_any).fetchall():
+        return
+    for row in live.execute("SELECT name, seq FROM sqlite_sequence").fetchall():
+        name, last = row["name"], row["seq"]
+        known = source.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", [name]).fetchone()
+        if known is None:
+            source.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", [name, last])
+        elif known[0] < last:
+            source.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", [last, name])
+    source.commit()
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    return "not a database" in str(error) or "malformed" in str(error)
+
+
+def _unwritable(path: str, error: OSError) -> DatabaseError:
+    return DatabaseError(
+        f"{path} cannot be written: {error.strerror}", "check the folder and the disk"
+    )
+
+
+def _stamp() -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
 
 
 def _size(path: str) -> int:
@@ -385,6 +507,12 @@ def _guard(found: re.Match[str]) -> str:
     """The triggers that keep a table's rows as they are."""
     table = found[1]
     refuse = f"BEGIN SELECT RAISE(ABORT, 'the {table} log is append-only'); END;"
+    if found[2]:
+        return (
+            f"DROP TRIGGER {table}_no_delete;\n"
+            f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}\n"
+            f"WHEN OLD.seq > (SELECT COALESCE(MAX({found[3]}), 0) FROM {found[2]})\n{refuse}"
+        )
     # The third is for REPLACE, which deletes without asking the second.
     return (
         f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table}\n{refuse}\n"

@@ -13,12 +13,16 @@ from tm_core.errors import Conflict, NotFound
 from tm_core.language import values
 from tm_core.model import Event, Field, Task
 
+from .chain import LINKED, event_digest
 from .sqlite import encode
 
 if TYPE_CHECKING:
     from tm_core.language.expressions import Column
 
 _BATCH = 500
+_APPEND = (
+    f"INSERT INTO event ({', '.join(LINKED)}, digest) VALUES ({', '.join('?' * (len(LINKED) + 1))})"
+)
 
 
 def new_task_id() -> str:
@@ -131,13 +135,21 @@ class Store:
 
     def append(self, event: Mapping[str, Any]) -> int:
         """Add one event to the log and give its sequence number."""
-        names = ("id", "transaction_id", "at", "actor", "session", "type", "task_id")
-        row = [event[name] for name in names] + [encode(event["data"])]
-        sql = (
-            "INSERT INTO event (id, transaction_id, at, actor, session, type, task_id, data)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        whole = {**event, "data": encode(event["data"])}
+        previous = self.last_digest(event["task_id"])
+        row = [*(whole[name] for name in LINKED), event_digest(whole, previous)]
+        return int(self.database.insert_returning(_APPEND, row, "seq"))
+
+    def last_digest(self, task_id: str | None) -> str:
+        """The digest that the next event about a task, or about none, goes on from."""
+        which, parameters = ("= ?", [task_id]) if task_id is not None else ("IS NULL", [])
+        rows = self.database.query(
+            f"SELECT coalesce((SELECT digest FROM event WHERE task_id {which}"
+            " ORDER BY seq DESC LIMIT 1),"
+            " (SELECT digest FROM event_tail WHERE task_id = ?)) AS digest",
+            [*parameters, task_id or ""],
         )
-        return int(self.database.insert_returning(sql, row, "seq"))
+        return str(rows[0]["digest"] or "")
 
     def events(
         self,
@@ -154,6 +166,10 @@ class Store:
             sql += f" LIMIT {int(limit)}"
         for row in self.database.stream(sql, parameters):
             yield Event(**{**row, "data": json.loads(row["data"])})  # type: ignore[typeddict-item]
+
+    def history(self) -> Iterator[Row]:
+        """All events in their order, one at a time, as the log holds them: `data` is text."""
+        yield from self.database.stream("SELECT * FROM event ORDER BY seq")
 
     def last_seq(self) -> int:
         """The sequence number of the newest event, 0 for an empty log."""

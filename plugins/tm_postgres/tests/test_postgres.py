@@ -260,16 +260,19 @@ def test_a_shared_store_is_changed_only_on_request(
         assert manager.migrated == ["feedback:0001_review.sql"]
 
 
-def test_init_makes_the_schema_once(tm_process: Process, tm_postgres: str) -> None:
+def test_init_makes_the_schema_once(
+    tm_process: Process, tm_postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url = tm_postgres + ("&" if "?" in tm_postgres else "?") + "schema=t_new"
-    environ = {"TM_DB_PATH": url, "TM_POSTGRES_SELF_MIGRATING": "false"}
-    missing = tm_process("list", code=7, **environ)
+    monkeypatch.setenv("TM_DB_PATH", url)
+    monkeypatch.delenv("TM_POSTGRES_SELF_MIGRATING")
+    missing = tm_process("list", code=7)
     assert "there is no task store at" in missing.err
     assert "tm init" in missing.err
-    assert "initialized" in tm_process("init", **environ).err
-    assert "already" in tm_process("init", **environ).err
-    tm_process("add", "x", **environ)
-    assert "x" in tm_process("list", **environ).out
+    assert "initialized" in tm_process("init").err
+    assert "already" in tm_process("init").err
+    tm_process("add", "x")
+    assert "x" in tm_process("list").out
     with TaskManager.open(url) as manager, manager.database.transaction():
         manager.database.execute("DROP SCHEMA t_new CASCADE")
     with pytest.raises(NoStore):
@@ -330,4 +333,5 @@ def test_threads_share_the_connections_of_a_pool(
             " AND query NOT LIKE '%pg_stat_activity%' AND state = 'idle in transaction'"
         )
         assert row["n"] == 0
-    first.workspace.backend.close()
+    backend: Any = first.workspace.backend
+    backend.close()

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tm_core.configuration.config import read_config
-from tm_core.configuration.editing import (
+from tm_configuration.editing import (
     HEADER,
     reset,
     set_feature,
@@ -20,7 +19,7 @@ from tm_core.configuration.editing import (
     set_value,
     unset_value,
 )
-from tm_core.errors import ConfigError
+from tm_core.api import ConfigError, read_config
 
 COMMENTED = """\
 # The team's settings.

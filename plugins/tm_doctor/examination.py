@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tm_core.errors import NoStore, TmError
-from tm_core.hookspecs import HOOKS
-from tm_core.manager import TaskManager
-from tm_core.model import Finding
-from tm_core.plugin_host.actions import signature_of
-from tm_core.plugin_host.host import Host
-from tm_core.plugin_host.registry import describe
-from tm_core.workspace import Workspace
+from tm_core.api import (
+    HOOKS,
+    Finding,
+    Host,
+    NoStore,
+    TaskManager,
+    TmError,
+    Workspace,
+    describe,
+    signature_of,
+)
 
 
 def examine(workspace: Workspace, open_store: Callable[[], TaskManager]) -> Iterator[Finding]:

@@ -21,11 +21,14 @@ from typing import Any
 
 import yaml
 
-from tm_core.errors import ConfigError
-
-from .cache import write_atomically
-from .config import read_config
-from .yaml_file import compose, parse_any, parse_yaml
+from tm_core.api import (
+    ConfigError,
+    compose_yaml,
+    load_yaml,
+    parse_yaml,
+    read_config,
+    write_atomically,
+)
 
 HEADER = (
     "# Settings of Task Orchestrator. `tm config explain KEY` shows where a value comes from.\n"
@@ -195,7 +198,7 @@ class _Document:
             items[:] = left
 
     def _root(self) -> Any:
-        root = compose(self.text, self.origin)
+        root = compose_yaml(self.text, self.origin)
         return root if isinstance(root, yaml.MappingNode) else None
 
     def _find(self, parts: list[str]) -> Any:
@@ -308,7 +311,7 @@ def _flow(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_flow(item) for item in value) + "]"
     if isinstance(value, str):
-        if _PLAIN.fullmatch(value) and isinstance(parse_any(value, ""), str):
+        if _PLAIN.fullmatch(value) and isinstance(load_yaml(value, ""), str):
             return value
         return _escaped(json.dumps(value, ensure_ascii=False))
     return json.dumps(value)
