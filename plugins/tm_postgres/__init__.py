@@ -18,8 +18,10 @@ plugin = Plugin(
         "connect_timeout": Setting(
             "int", 10, "Seconds to wait for the server to answer", minimum=1, maximum=600
         ),
-        "self_migrating": Setting(
-            "bool", False, "Whether opening the store brings it up to date: only if it is all yours"
+        "sole_user": Setting(
+            "bool",
+            False,
+            "Whether the store is yours alone, so that opening it brings it up to date",
         ),
     },
 )

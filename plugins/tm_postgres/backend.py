@@ -66,7 +66,7 @@ class PostgresBackend:
             let_go,
             busy_timeout=settings["store.busy_timeout"],
             durable=settings["store.synchronous"] == "full",
-            self_migrating=bool(settings["postgres.self_migrating"]),
+            self_migrating=bool(settings["postgres.sole_user"]),
         )
 
     def _pool(self, url: str, address: Address, size: int, timeout: int) -> Any:

@@ -49,10 +49,11 @@ def schema_text(text: str) -> str:
 def _guard(found: re.Match[str]) -> str:
     table = found[1]
     if found[2]:
-        return (
-            f"CREATE FUNCTION {table}_refuse_deleting() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-            f" IF OLD.seq > (SELECT COALESCE(MAX({found[3]}), 0) FROM {found[2]}) THEN RAISE"
-            " EXCEPTION 'the % log is append-only', TG_TABLE_NAME; END IF; RETURN OLD; END $$;\n"
+        kept = f"(SELECT COALESCE(MAX({found[3]}), 0) FROM {found[2]})"
+        return (  # one line, since it is one statement
+            f"CREATE FUNCTION {table}_refuse_deleting() RETURNS trigger LANGUAGE plpgsql AS $$"
+            f" BEGIN IF OLD.seq > {kept} THEN RAISE EXCEPTION 'the % log is append-only',"
+            " TG_TABLE_NAME; END IF; RETURN OLD; END $$;\n"
             f"DROP TRIGGER {table}_no_delete ON {table};\n"
             f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}"
             f" FOR EACH ROW EXECUTE FUNCTION {table}_refuse_deleting();"

@@ -179,7 +179,7 @@ def tm_url_postgresql(
     tm_postgres_schemas: Schemas, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
     """The URL of an empty store, which brings itself up to date as a file would."""
-    monkeypatch.setenv("TM_POSTGRES_SELF_MIGRATING", "true")
+    monkeypatch.setenv("TM_POSTGRES_SOLE_USER", "true")
     url = tm_postgres_schemas.url
     with tm_postgres_schemas.borrowed() as schema:
         yield url + ("&" if "?" in url else "?") + f"schema={schema}"

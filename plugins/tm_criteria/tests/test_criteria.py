@@ -22,8 +22,6 @@ from tm_core.api import (
 )
 from tm_core.testing import Cli
 
-pytestmark = pytest.mark.every_backend
-
 COVERAGE = {"criterion": "well tested", "measurable": "coverage >= 80"}
 MANUAL = {"criterion": "the manual is right"}
 

@@ -14,8 +14,6 @@ from tm_core.api import FUNCTIONS, ExpressionError, InvalidValue
 from tm_criteria.facts import lookup, parse_measurements
 from tm_criteria.validator import Confirmation, CriteriaValidator
 
-pytestmark = pytest.mark.every_backend
-
 COMPARISONS = {
     "==": operator.eq,
     "!=": operator.ne,

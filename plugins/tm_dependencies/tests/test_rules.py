@@ -22,8 +22,6 @@ from hypothesis.stateful import (
 from tm_core import TaskManager
 from tm_core.api import Conflict, ValidationError
 
-pytestmark = pytest.mark.every_backend
-
 OPEN = ("pending", "in_progress", "blocked")
 
 

@@ -10,8 +10,6 @@ import pytest
 
 from tm_core.testing import Cli, run_readme
 
-pytestmark = pytest.mark.every_backend
-
 FAILED = '<testcase name="b"><failure message="x"/></testcase>'
 FAILING = f'<testsuite><testcase name="a"/>{FAILED}</testsuite>'
 PASSING = '<testsuite><testcase name="a"/></testsuite>'

@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from tm_evidence.reports import Report, Unreadable, merge, parse
 
-pytestmark = pytest.mark.every_backend
-
 JUNIT = b"""<?xml version="1.0"?><testsuites><testsuite name="s" tests="4">
 <testcase classname="a" name="one"/>
 <testcase classname="a" name="two"><failure message="no"/></testcase>

@@ -250,12 +250,12 @@ def test_a_shared_store_is_changed_only_on_request(
         tm_store.database.execute("DELETE FROM migration WHERE owner = 'feedback'")
         tm_store.database.execute("DELETE FROM schema_fingerprint")
         tm_store.database.execute("DROP TABLE feedback_review")
-    monkeypatch.delenv("TM_POSTGRES_SELF_MIGRATING")
+    monkeypatch.delenv("TM_POSTGRES_SOLE_USER")
     with pytest.raises(Conflict, match=r"lacks 1 migration") as caught:
         TaskManager.open(str(tm_cli.folder))
     assert "tm migrate --apply" in caught.value.hint
     assert tm_cli("init", code=6).out == ""
-    monkeypatch.setenv("TM_POSTGRES_SELF_MIGRATING", "true")
+    monkeypatch.setenv("TM_POSTGRES_SOLE_USER", "true")
     with TaskManager.open(str(tm_cli.folder)) as manager:
         assert manager.migrated == ["feedback:0001_review.sql"]
 
@@ -265,7 +265,7 @@ def test_init_makes_the_schema_once(
 ) -> None:
     url = tm_postgres + ("&" if "?" in tm_postgres else "?") + "schema=t_new"
     monkeypatch.setenv("TM_DB_PATH", url)
-    monkeypatch.delenv("TM_POSTGRES_SELF_MIGRATING")
+    monkeypatch.delenv("TM_POSTGRES_SOLE_USER")
     missing = tm_process("list", code=7)
     assert "there is no task store at" in missing.err
     assert "tm init" in missing.err

@@ -10,8 +10,6 @@ import pytest
 from tm_core import TaskManager
 from tm_core.api import Change, Context, Field, Hook, Plugin, Problem, ValidationError, hookimpl
 
-pytestmark = pytest.mark.every_backend
-
 DAY = "2025-12-24T10:00:00-08:00"
 UTC_DAY = "2025-12-24T18:00:00.000000Z"
 

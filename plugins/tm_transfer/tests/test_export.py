@@ -13,8 +13,6 @@ from tm_core import TaskManager
 from tm_core.api import Conflict, ExpressionError
 from tm_core.testing import Cli
 
-pytestmark = pytest.mark.every_backend
-
 
 def test_json_holds_all_there_is(tm_cli: Cli) -> None:
     kept = tm_cli.add("Überall & <b>", "-d", "two\nlines")

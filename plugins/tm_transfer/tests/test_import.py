@@ -14,8 +14,6 @@ from tm_core import TaskManager
 from tm_core.api import STATUSES, TmError, ValidationError
 from tm_core.testing import Cli, run_readme
 
-pytestmark = pytest.mark.every_backend
-
 FOLDER = Path(__file__).parents[1]
 
 

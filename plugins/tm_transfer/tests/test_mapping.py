@@ -9,8 +9,6 @@ from tm_core import TaskManager
 from tm_core.api import TmError, ValidationError
 from tm_core.testing import Cli
 
-pytestmark = pytest.mark.every_backend
-
 
 def bring(
     tm: TaskManager, folder: Path, mapping: str, table: str | bytes, **more: Any

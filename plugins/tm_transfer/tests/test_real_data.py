@@ -8,11 +8,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tm_core import TaskManager
-
-pytestmark = pytest.mark.every_backend
 
 MAPPING = Path(__file__).resolve().parents[3] / "docs" / "examples" / "mappings" / "sip.yaml"
 STATUSES = {"closed": "completed", "tombstone": "deleted", "in_progress": "in_progress"}
