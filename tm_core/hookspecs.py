@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         MetricCalculator,
         Validator,
     )
-    from .model import Change, Finding, Problem, Task
+    from .model import Change, Finding, Foreign, Problem, Task
 
 hookspec = pluggy.HookspecMarker("tm")
 hookimpl = pluggy.HookimplMarker("tm")
@@ -184,6 +184,20 @@ class Hooks:
     @hookspec
     def health_checks(self, ctx: Context) -> Iterable[Finding]:  # type: ignore[empty-body]
         """Report what is well and what is not. Runs for `tm doctor`; raising is a finding too."""
+
+    @hookspec
+    def foreign_store(self, path: str) -> Foreign | None:
+        """Recognise a database that lies where a store should be and is not one; None otherwise.
+
+        Runs when such a file is opened: the error says what it is and names the command that
+        carries it over, and `tm init` runs that command. The file must only be read. When it
+        raises, a line says so, and the file counts as unknown.
+
+            @hookimpl
+            def foreign_store(path):
+                if has_their_tables(path):
+                    return Foreign("belongs to Other Tool", "import-other")
+        """
 
     @hookspec
     def storage_backends(self) -> Mapping[str, Backend]:  # type: ignore[empty-body]

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from keyword import iskeyword
 from typing import Any
 
@@ -16,9 +17,11 @@ from .engine.outbox import Outbox
 from .engine.plugin_context import PluginContext, Session
 from .engine.privacy import readable
 from .errors import (
+    BlankStore,
     Conflict,
     DatabaseError,
     FeatureDisabled,
+    ForeignStore,
     InvalidValue,
     NotFound,
     PluginError,
@@ -27,7 +30,8 @@ from .errors import (
     is_refusal,
 )
 from .language import values
-from .model import Action, Change, Event, Field, Finding, Plugin, Task
+from .language.when import instant_now
+from .model import Action, Change, Event, Field, Finding, Foreign, Plugin, Task
 from .plugin_host.actions import Signature, signature_of
 from .plugin_host.host import Host
 from .plugin_host.registry import Installed, describe
@@ -62,6 +66,7 @@ class TaskManager:
         create: bool = False,
         show_progress: Callable[[int, int], None] | None = None,
         for_program: bool = False,
+        clock: Callable[[], str] = instant_now,
     ) -> None:
         """Open the workspace's store. See `open` for the usual way."""
         self.workspace = workspace
@@ -71,7 +76,7 @@ class TaskManager:
         """Names of the migrations that opening the store applied."""
         self.store = Store(self.database, self.host.fields())
         session = os.urandom(4).hex()
-        self._outbox = Outbox(self.store, self.host, self._context, session)
+        self._outbox = Outbox(self.store, self.host, self._context, session, clock)
         self._changes = Changes(
             self.store,
             self.host,
@@ -80,6 +85,7 @@ class TaskManager:
             context=self._context,
             before_commit=self._note,
             after_commit=self._deliver,
+            clock=clock,
         )
         self._session = Session(
             workspace, self.store, self._changes, self, show_progress or _no_progress, for_program
@@ -98,6 +104,7 @@ class TaskManager:
         settings: Sequence[str] = (),
         environ: Mapping[str, str] | None = None,
         report: Callable[[str], None] | None = None,
+        clock: Callable[[], str] = instant_now,
         like: TaskManager | None = None,
     ) -> TaskManager:
         """Open a store.
@@ -111,6 +118,7 @@ class TaskManager:
             settings: `key=value`, above every other layer of the configuration.
             environ: The environment; the process's own by default.
             report: Takes one line about something that is not as it should be; stderr by default.
+            clock: Gives the present instant, UTC, canonical; the machine's by default.
             like: Another one, open or closed, perhaps of another thread, whose storage backend is
                 used again: so the threads of a server share its pool of connections.
 
@@ -136,7 +144,7 @@ class TaskManager:
             like=None if like is None else like.workspace,
         )
         try:
-            return cls(workspace, actor=actor, create=create)
+            return cls(workspace, actor=actor, create=create, clock=clock)
         except BaseException:
             workspace.close()
             raise
@@ -153,11 +161,11 @@ class TaskManager:
 
     def _migrate(self, create: bool) -> list[str]:
         sets = [kernel_migrations(), *self.host.migration_sets()]
+        known = bool(self.database.columns("schema_fingerprint"))
+        if not known and not (create and self.database.is_blank()):
+            raise self._not_ours()
         # Making a shared store that is there already is opening it: others work with it.
-        create = create and (self.database.self_migrating or self.database.is_blank())
-        known = create or bool(self.database.columns("schema_fingerprint"))
-        if not known:
-            raise _not_ours(self.database)
+        create = create and (self.database.self_migrating or not known)
         if not create and migrate.is_current(self.database, sets):
             return []
         if not create and not self.database.self_migrating:
@@ -167,6 +175,23 @@ class TaskManager:
                     f"the shared store lacks {len(todo)} migration(s)", "tm migrate --apply"
                 )
         return migrate.apply(self.database, sets, self._migration_failed)
+
+    def _not_ours(self) -> TmError:
+        """Why a file cannot be used as a store, and what to do instead."""
+        url = self.database.url
+        if self.database.is_blank():
+            return BlankStore(f"{url} is empty", "tm init makes a task store of it")
+        for each in self.host.implementations("foreign_store"):
+            try:
+                found = self.host.invoke(each, path=url) or None
+                if not isinstance(found, Foreign | None):
+                    raise TypeError(f"foreign_store gave {type(found).__name__}, not a Foreign")
+            except Exception as error:
+                self.host.blame(each.plugin, "foreign_store", error)
+                continue
+            if found is not None:
+                return ForeignStore(f"{url} {found.what}", found.command)
+        return DatabaseError(f"{url} is not a task store", "tm init in a new folder")
 
     def _migration_failed(self, owner: str, error: TmError) -> None:
         plugin = self.host.enabled[owner]
@@ -192,6 +217,11 @@ class TaskManager:
     def actor(self) -> str:
         """Who acts."""
         return self._changes.actor
+
+    @property
+    def _moment(self) -> datetime:
+        """What relative instants count from."""
+        return datetime.fromisoformat(self._changes.now)
 
     @property
     def changes(self) -> Changes:
@@ -232,7 +262,7 @@ class TaskManager:
 
     def transaction(self) -> AbstractContextManager[None]:
         """Write everything inside together, or nothing."""
-        return self._changes.transaction()
+        return self.host.calls.entering(self._changes.transaction())
 
     # The kernel's own verbs
 
@@ -699,7 +729,7 @@ class TaskManager:
                 if value is None:
                     continue
                 raise self._unknown(verb, name)
-            checked = values.check(field, value)
+            checked = values.check(field, value, now=self._moment)
             if field.type == "task" and checked is not None:
                 checked = self.store.resolve(checked)
             if field.stored:
@@ -766,9 +796,13 @@ class TaskManager:
             PluginError: The action failed in a way that its plugin did not foresee.
         """
         fields = self.host.fields_on(command)
-        positional, named = signature.bind(given, self.store.resolve, fields)
+        positional, named = signature.bind(given, self.store.resolve, fields, self._moment)
+        mark = self.host.calls.mark
         with explained(self.host, plugin, command):
-            return function(self._context(plugin.name), *positional, **named)
+            result = function(self._context(plugin.name), *positional, **named)
+            if self.host.calls.leave_opened(mark):
+                raise RuntimeError("it left a transaction open")
+            return result
 
     def once(self, key: str, action: str, *arguments: Any, **named: Any) -> Any:
         """Run an action under an idempotency key; done before, it gives the task that it was about.
@@ -807,7 +841,7 @@ def explained(host: Host, plugin: Installed, command: str) -> Iterator[None]:
         yield
     except (TmError, AlreadyDone, BrokenPipeError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if host.strict or plugin.name not in host.enabled:
             raise
         raise PluginError(
@@ -824,15 +858,3 @@ def method_name(command: str) -> str:
     """The Python name of a command: `criteria confirm`: `criteria_confirm`, `import`: `import_`."""
     name = command.replace(" ", "_").replace("-", "_")
     return name + "_" if iskeyword(name) else name
-
-
-def _not_ours(database: Database) -> TmError:
-    from .errors import BlankStore, DatabaseError
-
-    if database.is_blank():
-        return BlankStore(f"{database.url} is empty", "tm init makes a task store of it")
-    if database.columns("tasks"):
-        return DatabaseError(
-            f"{database.url} belongs to the earlier task tool", "tm init in a new folder"
-        )
-    return DatabaseError(f"{database.url} is not a task store", "tm init in a new folder")

@@ -6,8 +6,11 @@ The three tests of each hook are named `test_<hook>_works`, `test_<hook>_raises`
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,11 @@ from tm_core.api import (
     Action,
     Change,
     Context,
+    DatabaseError,
     Event,
     Field,
     Finding,
+    Foreign,
     Hook,
     Plugin,
     PluginError,
@@ -701,6 +706,54 @@ def test_an_unknown_kind_of_store_names_the_known(make: Make, tm_environ: Path) 
         TaskManager.open("nowhere://x", plugins=[plugin])
 
 
+# foreign_store
+
+
+def open_foreign(*plugins: Plugin, **options: Any) -> None:
+    """Open a database with a table that is not ours, in the current test's folder."""
+    path = Path(os.environ["HOME"]) / "theirs.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS theirs (id TEXT)")
+    TaskManager.open(str(path), plugins=plugins, **options)
+
+
+def test_foreign_store_works(make: Make, tm_environ: Path) -> None:
+    plugin = make(foreign_store=lambda path: Foreign("is theirs", "take-over"))
+    with pytest.raises(DatabaseError, match=r"theirs\.db is theirs$") as caught:
+        open_foreign(plugin)
+    assert caught.value.hint == "tm take-over"
+    with pytest.raises(DatabaseError, match="is not a task store"):
+        open_foreign(make(foreign_store=lambda path: None))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "cause"),
+    [(boom, BOOM), (lambda path: "it", "TypeError: foreign_store gave str, not a Foreign")],
+)
+def test_foreign_store_raises(
+    wrong: Callable[[str], Any], cause: str, make: Make, tm_environ: Path
+) -> None:
+    said: list[str] = []
+    with pytest.raises(DatabaseError, match="is not a task store"):
+        open_foreign(make(foreign_store=wrong), report=said.append)
+    assert said == blamed("foreign_store", cause)
+
+
+def test_a_database_of_others_is_not_written(make: Make, tm_environ: Path) -> None:
+    with pytest.raises(DatabaseError, match="is not a task store"):
+        open_foreign()
+    path = Path(os.environ["HOME"]) / "theirs.db"
+    before = path.read_bytes()
+    with pytest.raises(DatabaseError, match="is not a task store"):
+        open_foreign(create=True)
+    assert path.read_bytes() == before
+
+
+def in_code_of(tm: TaskManager) -> list[Plugin]:
+    made = (one for one in tm.host.installed if not one.distribution)
+    return [one.manifest for one in made if one.manifest is not None]
+
+
 # Off
 
 EXERCISES: dict[str, Callable[[TaskManager], object]] = {
@@ -718,6 +771,7 @@ EXERCISES: dict[str, Callable[[TaskManager], object]] = {
     "storage_backends": lambda tm: TaskManager.open(
         "elsewhere://x", plugins=[one.manifest for one in tm.host.installed[-1:] if one.manifest]
     ),
+    "foreign_store": lambda tm: open_foreign(*in_code_of(tm)),
 }
 """What makes the kernel call each hook."""
 
@@ -738,7 +792,8 @@ def test_a_plugin_that_is_off_is_not_touched(
         try:
             EXERCISES[hook](store(asker(hook), plugin))
         except TmError:
-            assert hook == "storage_backends"  # nobody offers this kind of store
+            # Nobody offers this kind of store, or knows it.
+            assert hook in ("storage_backends", "foreign_store")
 
     exercise(off)
     assert name not in sys.modules

@@ -6,7 +6,7 @@ import os
 
 import click
 
-from tm_core.errors import BlankStore, Conflict, NoStore
+from tm_core.errors import BlankStore, Conflict, ForeignStore, NoStore
 from tm_core.language.text import masked
 from tm_core.storage.location import FILE, FOLDER, find, repository
 
@@ -40,6 +40,9 @@ def init(here: bool) -> None:
             run.manager  # noqa: B018  # opening it checks it, and brings one's own up to date
         except (BlankStore, NoStore):  # as an interrupted run leaves it, or not made yet
             created = True
+        except ForeignStore as error:
+            click.get_current_context().invoke(run.command(error.command))
+            return
     if created and not wanted:
         _check_used(run, folder, here)
     if created and not run.output.dry_run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import click
@@ -12,6 +12,7 @@ from tm_core.engine.changes import AlreadyDone
 from tm_core.engine.plugin_context import PluginContext
 from tm_core.errors import DatabaseError, InvalidValue, PluginError, TmError, UsageError
 from tm_core.language.text import quote
+from tm_core.language.when import instant_now
 from tm_core.manager import TaskManager, explained
 from tm_core.model import Action, Command, Field
 from tm_core.plugin_host.actions import Parameter, Signature, signature_of
@@ -26,12 +27,18 @@ KERNEL = Installed("kernel", None, distribution="task-orchestrator")
 class Invocation:
     """The object that all commands of one run share."""
 
-    def __init__(self, as_json: bool, workspace: Workspace | None = None) -> None:
+    def __init__(
+        self,
+        as_json: bool,
+        workspace: Workspace | None = None,
+        clock: Callable[[], str] = instant_now,
+    ) -> None:
         self.options: dict[str, Any] = {"as_json": as_json}
         self.output: Output = standard(as_json=as_json)
         self.reached = "tm"
         """The command on the line that was reached, for messages."""
         self._workspace = workspace
+        self._clock = clock
         self._manager: TaskManager | None = None
         self._entries: dict[str, tuple[Installed, Action | Command]] | None = None
         self._warned: set[str] = set()
@@ -80,6 +87,7 @@ class Invocation:
                 actor=self.options.get("actor") or "",
                 show_progress=self.output.progress,
                 for_program=self.output.as_json,
+                clock=self._clock,
             )
         return self._manager
 
@@ -98,7 +106,10 @@ class Invocation:
         self.options["store"] = store or folder
         self.forget()
         self._manager = TaskManager(
-            self.workspace, actor=self.options.get("actor") or "", create=True
+            self.workspace,
+            actor=self.options.get("actor") or "",
+            create=True,
+            clock=self._clock,
         )
         return self._manager
 

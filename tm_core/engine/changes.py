@@ -52,6 +52,7 @@ class Changes:
         context: Callable[[str], Context],
         before_commit: Callable[[], None],
         after_commit: Callable[[], None],
+        clock: Callable[[], str] = instant_now,
     ) -> None:
         self.store = store
         self.host = host
@@ -64,6 +65,7 @@ class Changes:
         self._context = context
         self._before_commit = before_commit
         self._after_commit = after_commit
+        self._clock = clock
         self._depth = 0
         self.transaction_id = ""
         self.first_seq = 0
@@ -81,7 +83,7 @@ class Changes:
     @property
     def now(self) -> str:
         """The transaction's time: one instant for all that it does."""
-        return self._now or instant_now()
+        return self._now or self._clock()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -109,7 +111,7 @@ class Changes:
             with self.store.database.transaction():
                 self.transaction_id = new_event_id()
                 self.first_seq = 0
-                self._now = instant_now()
+                self._now = self._clock()
                 if request:
                     self.check_request(*request)
                     self.store.keep_request(*request, self.transaction_id, self.now)
