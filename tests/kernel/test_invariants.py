@@ -90,6 +90,7 @@ LAYERS = """
     language.expressions
     context
     hookspecs  plugin_host.actions  command_line.output
+    command_line.audit
     command_line.verbs
     command_line.views
     configuration.settings
