@@ -6,6 +6,7 @@ from .command_line.verbs import Page
 from .command_line.views import listed, summary
 from .configuration.cache import cache_path, read_json, write_atomically, write_json_atomically
 from .configuration.config import Config, read_config, user_config_path
+from .configuration.consent import Approval, Approvals
 from .configuration.settings import parse_value
 from .configuration.yaml_file import compose as compose_yaml
 from .configuration.yaml_file import parse_any as load_yaml
@@ -48,6 +49,7 @@ from .errors import (
 from .hookspecs import HOOKS, hookimpl
 from .language.expressions import FUNCTIONS, names, parse
 from .language.text import masked, nearest, quote
+from .language.text import mentions, nearest, quote
 from .language.values import check, check_records, visible
 from .language.when import format_local, format_relative, instant_now, parse_duration, parse_instant
 from .manager import TaskManager
@@ -57,6 +59,7 @@ from .model import (
     PRIORITIES,
     STATUSES,
     Action,
+    Availability,
     Change,
     Command,
     Document,
@@ -79,12 +82,10 @@ from .workspace import Workspace
 
 __all__ = [
     "API_VERSION",
-    "FUNCTIONS",
-    "HOOKS",
-    "OPEN",
-    "PRIORITIES",
-    "STATUSES",
     "Action",
+    "Approval",
+    "Approvals",
+    "Availability",
     "Backend",
     "BadStatement",
     "BlankStore",
@@ -103,10 +104,12 @@ __all__ = [
     "Document",
     "Event",
     "ExpressionError",
+    "FUNCTIONS",
     "FeatureDisabled",
     "Field",
     "Finding",
     "Foreign",
+    "HOOKS",
     "Handler",
     "Hook",
     "Host",
@@ -117,7 +120,9 @@ __all__ = [
     "NewerSchema",
     "NoStore",
     "NotFound",
+    "OPEN",
     "Output",
+    "PRIORITIES",
     "Page",
     "Param",
     "Plugin",
@@ -126,6 +131,7 @@ __all__ = [
     "Row",
     "Run",
     "SQLDialect",
+    "STATUSES",
     "Setting",
     "Spread",
     "Task",
@@ -154,6 +160,7 @@ __all__ = [
     "listed",
     "load_yaml",
     "masked",
+    "mentions",
     "names",
     "nearest",
     "next_head",

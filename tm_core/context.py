@@ -33,6 +33,10 @@ class Context(Protocol):
         """The time of this operation, UTC, as it is stored."""
 
     @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment variables of whoever opened the store."""
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """The plugin's own settings, checked, with defaults."""
 
@@ -110,6 +114,14 @@ class Context(Protocol):
 
     def put(self, table: str, key: Mapping[str, Any], values: Mapping[str, Any] | None) -> None:
         """Insert or update the row with this key in one of the plugin's tables; None deletes it."""
+
+    def derive(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Write derived rows of the plugin's own tables in the running transaction.
+
+        For what can be made again from the rest, such as an index or a count: nothing of it is
+        recorded, so that history, undo and sync know nothing of it. The statement is an INSERT,
+        UPDATE or DELETE; gives the number of rows that it touched.
+        """
 
     def keep(self, table: str, key: Mapping[str, Any], values: Mapping[str, Any] | None) -> None:
         """As `put`, for what is no part of the history, such as how far somebody has read.

@@ -12,6 +12,7 @@ called alone can be blamed alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
         MetricCalculator,
         Validator,
     )
-    from .model import Change, Finding, Foreign, Problem, Task
+    from .model import Availability, Change, Finding, Foreign, Problem, Task
 
 hookspec = pluggy.HookspecMarker("tm")
 hookimpl = pluggy.HookimplMarker("tm")
@@ -77,12 +78,42 @@ class Hooks:
         """
 
     @hookspec
+    def event_validate(self, ctx: Context, event_type: str, task_id: str) -> None:
+        """Refuse, by raising a TmError, what a plugin records about a task beside changing it.
+
+        Runs in the transaction, for each `ctx.event` about a task; not for changes of the task,
+        which `task_validate` sees, nor for what another change brings about. `Hook.when` names
+        types of event. When it raises anything else, the event is refused too, "could not check",
+        unless `--force` is given: the gate fails closed.
+
+            @hookimpl
+            def event_validate(ctx, event_type, task_id):
+                if ctx.get(task_id)["archived"]:
+                    raise Conflict(f"task {task_id} is archived")
+        """
+
+    @hookspec
+    def task_availability(self, ctx: Context) -> Iterable[Availability]:  # type: ignore[empty-body]
+        """Say which tasks can be taken up now, where their status alone does not tell.
+
+        Runs when somebody asks for work that can be started, as the plugin that answers does by
+        `ctx.collect("task_availability")`. The conditions are SQL over the table `task`, so that
+        any number of tasks is judged in one query. When it raises, its conditions are left out and
+        a line says so.
+
+            @hookimpl
+            def task_availability(ctx):
+                yield Availability(held=f"task.snoozed_until > '{ctx.now}'")
+        """
+
+    @hookspec
     def task_undone(self, ctx: Context, changes: Sequence[Change]) -> None:
         """Put right what follows from an undo for other tasks and tables.
 
         An undo writes tasks and plugins' rows back as the log has them, without the other hooks.
         Runs in its transaction, after that: each change (its action is `undo`) holds a task as it
-        was before the undo and as it is now, and in `rows` what was written back. Write through
+        was before the undo and as it is now, and in `rows` what was written back; one that is gone,
+        because its adding was undone, has the status `deleted` in `after`. Write through
         `ctx.update`, or inside `ctx.event`. Raising a TmError refuses the undo; any other error
         rolls back this plugin's share, and a line says so.
 
@@ -107,6 +138,23 @@ class Hooks:
             def task_details(ctx, tasks):
                 rows = ctx.query_for(tasks, "SELECT task_id, note FROM notes_note")
                 return {"notes": {row["task_id"]: row["note"] for row in rows}}
+        """
+
+    @hookspec
+    def task_reading(
+        self, ctx: Context, options: Mapping[str, Any], given: Mapping[str, Any]
+    ) -> AbstractContextManager[None] | None:
+        """Let a command read another state of the store than that of now.
+
+        For a field that is not stored and that the manifest names in the hook's `when`: on the
+        commands that the field names, it is an option, and `options` has what was given for it.
+        `given` has what else the command was given. Runs before anything is read. The context
+        manager is entered then and left when the command is done; inside it, temporary tables of
+        the same names may stand before those of the store. Raising stops the command.
+
+            @hookimpl
+            def task_reading(ctx, options):
+                return past(ctx.database, options["as_of"])
         """
 
     @hookspec

@@ -6,13 +6,13 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 from keyword import iskeyword
 from typing import Any
 
 from .context import Database, Row
-from .engine.changes import AlreadyDone, Changes
+from .engine.changes import AlreadyDone, Changes, named_action
 from .engine.outbox import Outbox
 from .engine.plugin_context import PluginContext, Session
 from .engine.privacy import readable
@@ -369,23 +369,36 @@ class TaskManager:
         fields = {**fields, "status": "completed"}
         return self._change("complete", task_id, fields, if_version=if_version, force=force)
 
-    def delete(self, task_id: str, *, purge: bool = False, force: bool = False) -> Task:
+    def delete(
+        self,
+        task_id: str,
+        *,
+        purge: bool = False,
+        if_version: int | None = None,
+        force: bool = False,
+        **fields: Any,
+    ) -> Task:
         """Delete a task. It stays in the store, hidden, until it is purged.
 
         Args:
             task_id: The id, or an unambiguous beginning of it.
             purge: Remove the row and what plugins keep for it, for good. The log stays.
+            if_version: Only if the task still has this version.
             force: Pass problems that may be overridden.
+            fields: Options that plugins offer.
 
         Raises:
             NotFound: There is no such task.
-            Conflict: It is deleted already.
+            Conflict: It is deleted already, or was changed meanwhile.
             ValidationError: A rule refuses it, for example because others depend on it.
         """
         with self.transaction():
             task = self.get(task_id, details=False)
             if not (purge and task.status == "deleted"):
-                task = self._change("delete", task.id, {"status": "deleted"}, force=force)
+                given = {**fields, "status": "deleted"}
+                task = self._change("delete", task.id, given, if_version=if_version, force=force)
+            else:
+                _check_version(task, if_version)
             if purge:
                 self.store.purge(task.id)
                 self._changes.append("task.purged", task.id, {"title": task.title})
@@ -411,11 +424,7 @@ class TaskManager:
             evidence = self.gather_evidence(task, touched={*stored, *options}, options=options)
         with self.options(force=force), self.transaction():
             before = self.get(task_id, details=False)
-            if if_version is not None and before.version != if_version:
-                raise Conflict(
-                    f"task {before.id} has version {before.version}, not {if_version}",
-                    "look at it and try again",
-                )
+            _check_version(before, if_version)
             if verb == "delete" and before.status == "deleted":
                 raise Conflict(
                     f"task {before.id} is deleted already",
@@ -796,13 +805,32 @@ class TaskManager:
             PluginError: The action failed in a way that its plugin did not foresee.
         """
         fields = self.host.fields_on(command)
-        positional, named = signature.bind(given, self.store.resolve, fields, self._moment)
-        mark = self.host.calls.mark
-        with explained(self.host, plugin, command):
-            result = function(self._context(plugin.name), *positional, **named)
-            if self.host.calls.leave_opened(mark):
-                raise RuntimeError("it left a transaction open")
-            return result
+        with self._reading(command, given) as rest:
+            positional, named = signature.bind(rest, self.store.resolve, fields, self._moment)
+            mark = self.host.calls.mark
+            with explained(self.host, plugin, command):
+                result = function(self._context(plugin.name), *positional, **named)
+                if self.host.calls.leave_opened(mark):
+                    raise RuntimeError("it left a transaction open")
+                return result
+
+    @contextmanager
+    def _reading(self, command: str, given: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """Let plugins say what is read, by options of theirs; gives what else was given."""
+        known = self.host.reading_options(command)
+        options = {name: values.check(known[name], given[name]) for name in given if name in known}
+        if not options:
+            yield given
+            return
+        rest = {name: value for name, value in given.items() if name not in options}
+        with ExitStack() as stack:
+            for each in self.host.implementations("task_reading", options):
+                stack.enter_context(explained(self.host, each.plugin, command))
+                context = self._context(each.plugin.name)
+                state = self.host.invoke(each, ctx=context, options=options, given=rest)
+                if state is not None:
+                    stack.enter_context(state)
+            yield rest
 
     def once(self, key: str, action: str, *arguments: Any, **named: Any) -> Any:
         """Run an action under an idempotency key; done before, it gives the task that it was about.
@@ -817,7 +845,7 @@ class TaskManager:
             Conflict: The key was used for another action.
         """
         try:
-            with self.options(key=key, action=action):
+            with self.options(key=key, action=named_action(action, [arguments, named])):
                 return getattr(self, method_name(action))(*arguments, **named)
         except AlreadyDone as done:
             return self.task_of(done.transaction_id)
@@ -832,6 +860,13 @@ class TaskManager:
         if task is not None:
             self.add_details([task])
         return task
+
+
+def _check_version(task: Task, wanted: int | None) -> None:
+    if wanted is not None and task.version != wanted:
+        raise Conflict(
+            f"task {task.id} has version {task.version}, not {wanted}", "look at it and try again"
+        )
 
 
 @contextmanager

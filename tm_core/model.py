@@ -103,7 +103,8 @@ class Hook(NamedTuple):
     """A module's dotted name; in a plugin made in code, any object that has the function."""
     when: tuple[str, ...] = ()
     """For hooks about a change: names of fields, options or details, or types of event such as
-    `task.completed`; the hook is called only if one of them is touched, or is what happens. For
+    `task.completed`; the hook is called only if one of them is touched, or is what happens.
+    `priority.changed` is the field of a task that is there, and leaves new ones out. For
     `event_handlers`: patterns such as `task.*`. Empty: always."""
 
 
@@ -187,6 +188,15 @@ class Problem(NamedTuple):
     overridable: bool = False
     """`--force` lets the change pass and records the message in the event."""
     hint: str = ""
+
+
+class Availability(NamedTuple):
+    """Conditions in SQL about which tasks can be taken up now; an empty one says nothing."""
+
+    held: str = ""
+    """True of a task, a row of the table `task`, that cannot be taken up although it is pending."""
+    freed: str = ""
+    """A SELECT of the ids of tasks that can be taken up although they are in progress."""
 
 
 class Foreign(NamedTuple):
@@ -330,6 +340,7 @@ class Change:
         "actor",
         "after",
         "before",
+        "caused",
         "data",
         "defaults",
         "details",
@@ -358,6 +369,8 @@ class Change:
         self.actor = actor
         self.before = before
         """None when the task is new."""
+        self.caused = False
+        """Another change brings it about: nobody asked for this one by itself."""
         self.after = after
         """As it will be written. `task_draft` may change its values."""
         self.given = frozenset(given)

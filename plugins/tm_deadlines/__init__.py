@@ -32,4 +32,5 @@ plugin = Plugin(
             "int", 24, "Deadlines nearer than this are told of", minimum=0, maximum=87600
         )
     },
+    migrations="migrations",
 )

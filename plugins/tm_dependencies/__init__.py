@@ -18,7 +18,10 @@ plugin = Plugin(
     hooks={
         "task_draft": Hook("tm_dependencies.hooks", when=("depends_on", "status")),
         "task_validate": Hook("tm_dependencies.hooks", when=("depends_on", "status")),
-        "task_write": Hook("tm_dependencies.hooks", when=("depends_on", "status", "task.imported")),
+        "task_write": Hook(
+            "tm_dependencies.hooks",
+            when=("depends_on", "status", "priority.changed", "task.imported"),
+        ),
         "task_undone": Hook("tm_dependencies.hooks"),
         "task_details": Hook("tm_dependencies.details"),
         "health_checks": Hook("tm_dependencies.health"),
@@ -34,6 +37,12 @@ plugin = Plugin(
             "tm_dependencies.actions:remove",
             "Let a task no longer wait for others",
             "tm_dependencies.views:changed",
+            writes=True,
+        ),
+        "dependencies recount": Action(
+            "tm_dependencies.actions:recount",
+            "Count anew how much each task unblocks",
+            "tm_dependencies.views:recounted",
             writes=True,
         ),
         "dependencies list": Action(

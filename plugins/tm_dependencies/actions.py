@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from tm_core.api import Context, NotFound, Page, Param, Row, Task, TaskId, UsageError
 
-from . import edges
+from . import edges, weights
+from .order import Ranked, Ready, decided_by
 
 
 def add(ctx: Context, task: TaskId, *others: TaskId) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def remove(
         with ctx.event("dependencies.removed", task, removed=chosen):
             for other in chosen:
                 edges.disconnect(ctx, task, other)
+            weights.recount(ctx, weights.sources(ctx, chosen))
             edges.settle(ctx, ctx.get(task))
         return edges.summary(ctx, ctx.get(task))
 
@@ -74,60 +77,58 @@ def ready(
     *,
     where: Annotated[str, Param('A filter, such as "estimated_hours < 4"')] = "",
     assignee: Annotated[str, Param("Only this person's")] = "",
+    explain: Annotated[bool, Param("Say why each is where it is")] = False,
     limit: Annotated[int | None, Param("At most so many; 0 for all", minimum=0)] = None,
     offset: Annotated[int, Param("Leave out so many first", minimum=0)] = 0,
-) -> Page:
-    """List the tasks that can be started: pending, and waiting for nothing.
+) -> Page | list[dict[str, Any]]:
+    """List the tasks that can be started: pending, waiting for nothing, and nobody's claim.
 
-    By priority, then by how many blocked tasks wait for each, then the oldest first.
+    By priority, then by deadline, then by how many tasks wait for each over any number of steps,
+    then the oldest first.
     """
     limit = int(ctx.setting("list.limit")) if limit is None else limit
-    condition, parameters = ctx.tasks.condition(where, status=["pending"])
+    condition, parameters = ctx.tasks.condition(where, status=["pending", "in_progress"])
     if assignee:
         condition, parameters = f"{condition} AND task.assignee = ?", [*parameters, assignee]
-    wanted = offset + limit + 1 if limit else 0
     with ctx.snapshot():
-        ids = _ready_ids(ctx, condition, parameters, wanted)[offset:]
-        page = ids[:limit] if limit else ids
-        tasks: list[Task] = ctx.tasks.many(page, details=ctx.for_program)
-    return Page(tasks, len(page) < len(ids), offset + limit)
+        found = Ready(ctx, condition, parameters, offset + limit + 1 if limit else 0).first()
+        chosen = found[offset:]
+        page = [one.id for one in (chosen[:limit] if limit else chosen)]
+        tasks: list[Task] = ctx.tasks.many(page, details=ctx.for_program and not explain)
+    if explain:
+        return _explained(tasks, chosen, offset)
+    return Page(tasks, len(page) < len(chosen), offset + limit)
 
 
-def _ready_ids(ctx: Context, condition: str, parameters: list[Any], wanted: int) -> list[str]:
-    """The first ids in order; 0 for all.
+def _explained(
+    tasks: Sequence[Task], ranked: Sequence[Ranked], offset: int
+) -> list[dict[str, Any]]:
+    """What decided about each task's place, and what brings it before the next."""
+    following = [*ranked[1:], None]
+    return [
+        {
+            "place": offset + place,
+            "id": task.id,
+            "title": task.title,
+            "status": task.status,
+            "priority": task.priority,
+            "deadline": task.get("deadline"),
+            "unblocks": -one.lighter,
+            "created_at": task["created_at"],
+            "forgotten": one.forgotten,
+            "before_next_by": "" if after is None else decided_by(one, after),
+        }
+        for place, (task, one, after) in enumerate(zip(tasks, ranked, following, strict=False), 1)
+    ]
 
-    Two kinds of tasks make the order. The few that others wait for are counted from the edges; all
-    the others come out of an index in their order, so that only a page of them is ever read.
+
+def recount(ctx: Context) -> dict[str, int]:
+    """Count anew how much each pending task unblocks, by which `tm ready` orders.
+
+    Only needed after work while the feature was off; `tm doctor` tells.
     """
-    limit = f" LIMIT {wanted}" if wanted else ""
-    # The literal status lets the engine use the index of pending tasks.
-    pending = f"task.status = 'pending' AND {condition}"
-    priorities = ctx.field_choices("priority")[::-1]
-    rank = " ".join(f"WHEN ? THEN {place}" for place in range(len(priorities)))
-    waited_for = ctx.query(
-        "SELECT task.id, task.priority FROM ("
-        " SELECT edge.depends_on, count(*) AS n FROM dependencies_edge AS edge"
-        " JOIN task AS dependent ON dependent.id = edge.task_id AND dependent.status = 'blocked'"
-        " GROUP BY edge.depends_on) AS wait JOIN task ON task.id = wait.depends_on"
-        f" WHERE {pending} ORDER BY CASE task.priority {rank} END, wait.n DESC, task.created_at,"
-        f" task.id{limit}",
-        [*parameters, *priorities],
-    )
-    ids: list[str] = []
-    for priority in priorities:
-        ids += [row["id"] for row in waited_for if row["priority"] == priority]
-        if wanted and len(ids) >= wanted:
-            break
-        rows = ctx.query(
-            f"SELECT task.id FROM task WHERE {pending} AND task.priority = ? AND NOT EXISTS ("
-            " SELECT 1 FROM dependencies_edge AS edge CROSS JOIN task AS dependent"
-            " WHERE edge.depends_on = task.id"
-            " AND dependent.id = edge.task_id AND dependent.status = 'blocked')"
-            f" ORDER BY task.created_at, task.id{limit}",
-            [*parameters, priority],
-        )
-        ids += [row["id"] for row in rows]
-    return ids[:wanted] if wanted else ids
+    with ctx.tasks.transaction():
+        return {"counted": weights.recount_all(ctx)}
 
 
 def blocked(

@@ -96,10 +96,11 @@ def disconnect(ctx: Context, task_id: str, other: str) -> None:
         ctx.put(table, {"task_id": task_id, "depends_on": other}, None)
 
 
-def bring_in(ctx: Context, task: Task, others: Sequence[str]) -> None:
+def bring_in(ctx: Context, task: Task, others: Sequence[str]) -> bool:
     """Write an imported task's edges, and those of earlier ones that waited for it to come.
 
-    An edge to a task that is not here yet is kept aside, where it needs no such task.
+    An edge to a task that is not here yet is kept aside, where it needs no such task. Gives whether
+    any had waited.
 
     Raises:
         ValidationError: The edges close a cycle.
@@ -108,10 +109,12 @@ def bring_in(ctx: Context, task: Task, others: Sequence[str]) -> None:
     for other in others:
         table = "dependencies_edge" if other in known else "dependencies_awaited"
         _put(ctx, table, task.id, other)
-    for row in ctx.query("SELECT * FROM dependencies_awaited WHERE depends_on = ?", [task.id]):
+    awaited = ctx.query("SELECT * FROM dependencies_awaited WHERE depends_on = ?", [task.id])
+    for row in awaited:
         ctx.put("dependencies_awaited", {"task_id": row["task_id"], "depends_on": task.id}, None)
         _put(ctx, "dependencies_edge", row["task_id"], task.id)
     check_acyclic(ctx, task.id)
+    return bool(awaited)
 
 
 def _put(ctx: Context, table: str, task_id: str, other: str) -> None:

@@ -24,7 +24,7 @@ def health_checks(ctx: Context) -> Iterator[Finding]:
     off can bring these about. A task that was blocked by hand and has no edges is none of ours.
     """
     fine = True
-    for finding in (*_dangling(ctx), *_cycles(ctx), *_statuses(ctx)):
+    for finding in (*_dangling(ctx), *_cycles(ctx), *_statuses(ctx), *_counts(ctx)):
         fine = False
         yield finding
     if fine:
@@ -98,6 +98,30 @@ def _statuses(ctx: Context) -> Iterator[Finding]:
     )
     if early:
         yield _finding(early, "is not blocked, though it depends on unfinished work", "blocked")
+
+
+def _counts(ctx: Context) -> Iterator[Finding]:
+    """Counts that are not of pending tasks which open ones wait for, or are missing."""
+    dependent = (
+        "EXISTS (SELECT 1 FROM dependencies_edge AS edge JOIN task AS other"
+        " ON other.id = edge.task_id WHERE edge.depends_on = task.id"
+        f" AND other.status IN ({_OPEN_LIST}))"
+    )
+    rows = ctx.query(
+        "SELECT count(*) AS n FROM task LEFT JOIN dependencies_weight AS weight"
+        " ON weight.task_id = task.id WHERE CASE WHEN weight.task_id IS NULL"
+        f" THEN task.status = 'pending' AND {dependent}"
+        " ELSE task.status <> 'pending' OR weight.priority <> task.priority"
+        f" OR NOT {dependent} END"
+    )
+    if rows[0]["n"]:
+        yield Finding(
+            "warning",
+            "dependencies",
+            f"of {rows[0]['n']} task(s) it is not known how much they unblock, by which"
+            " tm ready orders",
+            "tm dependencies recount",
+        )
 
 
 def _finding(rows: Sequence[Row], what: str, status: str) -> Finding:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tm_core.api import OPEN, Change, Context, Problem, Row, hookimpl
 
-from . import edges
+from . import edges, weights
 
 _STARTABLE = ("pending", "in_progress")
 
@@ -88,10 +88,16 @@ def task_write(ctx: Context, change: Change) -> None:
     """Write the edges, and pass on to dependents what the change means for them."""
     given = change.options.get("depends_on") or ()
     if change.action == "import":
-        edges.bring_in(ctx, change.after, given)
+        if edges.bring_in(ctx, change.after, given):  # others waited for it to come
+            weights.refresh(ctx, [change.after.id])
+            weights.above(ctx, [change.after.id])
+        else:
+            weights.follow(ctx, None, change.after, given)
         return
-    if given and (new := edges.connect(ctx, change.after.id, given)):
+    new = edges.connect(ctx, change.after.id, given) if given else []
+    if new:
         change.data["dependencies"] = {"added": new}
+    weights.follow(ctx, change.before, change.after, new)
     edges.follow(ctx, change.before, change.after)
 
 
@@ -103,9 +109,20 @@ def task_undone(ctx: Context, changes: Sequence[Change]) -> None:
         has_edges = any(row[0] == "dependencies_edge" for row in change.rows)
         if has_edges:
             edges.check_acyclic(ctx, after.id)
-        if has_edges or (before is not None and before.status != after.status):
+        turned = before is not None and before.status != after.status
+        if after.status in OPEN and (has_edges or turned):
             edges.settle(ctx, ctx.get(after.id))
         edges.follow(ctx, before, after)
+    undone = [change.after.id for change in changes]
+    weights.refresh(ctx, undone)
+    weights.above(ctx, undone)
+    freed = [
+        str(key["depends_on"])
+        for change in changes
+        for table, key, _, _ in change.rows
+        if table == "dependencies_edge"
+    ]
+    weights.recount(ctx, weights.sources(ctx, freed))
 
 
 def _unfinished(ctx: Context, change: Change) -> list[Row]:

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ import pytest
 from tm_core import TaskManager
 from tm_core.api import (
     Action,
+    Availability,
     Change,
+    Conflict,
     Context,
     DatabaseError,
     Event,
@@ -32,6 +34,7 @@ from tm_core.api import (
     Problem,
     Setting,
     Task,
+    TaskId,
     TmError,
     ValidationError,
     hookimpl,
@@ -60,7 +63,13 @@ def asker(hook: str) -> Plugin:
         """Ask."""
         return ctx.collect(hook)
 
-    return Plugin("asker", "Asks", actions={"ask": Action(ask, "Ask")})
+    def ask_about(ctx: Context, task: TaskId) -> None:
+        """Record something about a task, beside changing it."""
+        with ctx.event("probe.asked", task):
+            pass
+
+    actions = {"ask": Action(ask, "Ask"), "ask about": Action(ask_about, "Ask")}
+    return Plugin("asker", "Asks", actions=actions)
 
 
 def blamed(where: str, cause: str = BOOM, plugin: str = "probe") -> list[str]:
@@ -546,6 +555,60 @@ def test_metric_calculators_raises(make: Make, store: Open, said: list[str]) -> 
     assert said == blamed("metric_calculators")
 
 
+# event_validate
+
+
+def refusing_notes(ctx: Context, event_type: str, task_id: str) -> None:
+    raise Conflict(f"no {event_type} for {ctx.get(task_id).title}")
+
+
+def test_event_validate_works(make: Make, store: Open) -> None:
+    tm = store(asker("event_validate"), make("gate", event_validate=refusing_notes))
+    task = tm.add("x")  # a change is none of its business
+    with pytest.raises(Conflict, match=r"no probe\.asked for x"):
+        tm.ask_about(task.id)
+    assert [event["type"] for event in tm.log()] == ["task.created"]
+
+
+def test_event_validate_raises(make: Make, store: Open, said: list[str]) -> None:
+    """The gate fails closed, and force opens it."""
+    tm = store(asker("event_validate"), make(event_validate=boom))
+    task = tm.add("x")
+    with pytest.raises(ValidationError, match="'probe' could not check"):
+        tm.ask_about(task.id)
+    assert said == blamed("event_validate")
+    with tm.options(force=True):
+        tm.ask_about(task.id)
+    assert [event["type"] for event in tm.log()] == ["task.created", "probe.asked"]
+
+
+def test_event_validate_is_not_asked_about_what_another_change_brings_about(
+    make: Make, store: Open
+) -> None:
+    def note(ctx: Context, change: Change) -> None:
+        with ctx.event("probe.noted", change.after.id):
+            pass
+
+    tm = store(make(event_validate=refusing_notes, task_write=note))
+    tm.add("x")
+    assert [event["type"] for event in tm.log()] == ["task.created", "probe.noted"]
+
+
+# task_availability
+
+
+def test_task_availability_works(make: Make, store: Open) -> None:
+    one = Availability(held="task.title = 'later'")
+    tm = store(asker("task_availability"), make(task_availability=lambda: [one]))
+    assert tm.ask() == [one]
+
+
+def test_task_availability_raises(make: Make, store: Open, said: list[str]) -> None:
+    tm = store(asker("task_availability"), make(task_availability=boom))
+    assert tm.ask() == []
+    assert said == blamed("task_availability")
+
+
 # event_handlers
 
 
@@ -762,8 +825,11 @@ EXERCISES: dict[str, Callable[[TaskManager], object]] = {
     "task_write": lambda tm: tm.add("x"),
     "task_undone": lambda tm: (tm.add("x"), tm.undo()),
     "task_details": lambda tm: tm.get(tm.add("x").id),
+    "event_validate": lambda tm: tm.ask_about(tm.add("x").id),
+    "task_availability": lambda tm: tm.ask(),
     "criterion_validators": lambda tm: tm.ask(),
     "evidence": lambda tm: tm.complete(tm.add("x").id),
+    "task_reading": lambda tm: tm.ask(as_of="x"),
     "metric_calculators": lambda tm: tm.ask(),
     "event_handlers": lambda tm: tm.add("x"),
     "config_providers": lambda tm: None,  # opening the store asks for them
@@ -774,6 +840,10 @@ EXERCISES: dict[str, Callable[[TaskManager], object]] = {
     "foreign_store": lambda tm: open_foreign(*in_code_of(tm)),
 }
 """What makes the kernel call each hook."""
+
+AS_OF = Field("as_of", "str", on=("ask",), stored=False)
+NEEDS: dict[str, Any] = {"task_reading": {"fields": (AS_OF,), "when": ("as_of",)}}
+"""What a plugin must declare besides, so that the kernel calls the hook."""
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -786,14 +856,16 @@ def test_a_plugin_that_is_off_is_not_touched(
         f"from tm_core.api import hookimpl\n@hookimpl\ndef {hook}():\n    return ()\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    off = Plugin("probe", "Probe", hooks={hook: Hook(name)}, enabled=False)
+    needs = NEEDS.get(hook, {"fields": (), "when": ()})
+    hooks = {hook: Hook(name, needs["when"])}
+    off = Plugin("probe", "Probe", fields=needs["fields"], hooks=hooks, enabled=False)
 
     def exercise(plugin: Plugin) -> None:
         try:
             EXERCISES[hook](store(asker(hook), plugin))
         except TmError:
-            # Nobody offers this kind of store, or knows it.
-            assert hook in ("storage_backends", "foreign_store")
+            # Nobody offers this kind of store, or option, or knows it.
+            assert hook in ("storage_backends", "foreign_store", "task_reading")
 
     exercise(off)
     assert name not in sys.modules
@@ -815,6 +887,46 @@ def test_every_hook_is_documented() -> None:
 
     for hook in HOOKS:
         assert "Runs" in (getattr(Hooks, hook).__doc__ or "") or hook == "event_handlers", hook
+
+
+# task_reading
+
+
+def test_task_reading_works(make: Make, store: Open) -> None:
+    seen: list[Any] = []
+
+    @contextmanager
+    def other(ctx: Context) -> Iterator[None]:
+        """Read another table in place of the store's."""
+        database = ctx.database
+        database.execute("CREATE TEMPORARY TABLE task AS SELECT * FROM task")
+        database.execute("UPDATE task SET title = 'as it was'")
+        yield
+        database.execute("DROP TABLE temp.task")
+        seen.append("left")
+
+    def task_reading(ctx: Context, options: Any, given: Any) -> Any:
+        seen.append((dict(options), dict(given)))
+        return other(ctx)
+
+    def titles(ctx: Context, extra: int = 0) -> list[str]:
+        """Look."""
+        return [task.title for task in ctx.find()]
+
+    looks = Plugin("looks", "", actions={"ask": Action(titles, "")})
+    tm = store(make(**NEEDS["task_reading"], task_reading=task_reading), looks)
+    tm.add("as it is")
+    assert tm.ask(extra=3, as_of="y") == ["as it was"]
+    assert seen == [({"as_of": "y"}, {"extra": 3}), "left"]
+    assert tm.ask() == ["as it is"]
+    assert len(seen) == 2
+
+
+def test_task_reading_raises(make: Make, store: Open) -> None:
+    tm = store(make(**NEEDS["task_reading"], task_reading=boom), asker("task_reading"))
+    with pytest.raises(PluginError, match=f"plugin 'probe'.*{BOOM[:5]}"):
+        tm.ask(as_of="y")
+    tm.ask()
 
 
 # How plugins are called
@@ -1036,7 +1148,7 @@ def test_tm_strict_raises_what_the_plugin_raised(
     hook: str, make: Make, store: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TM_STRICT", "1")
-    tm = store(make(**{hook: boom}), asker(hook))
+    tm = store(make(**NEEDS.get(hook, {}), **{hook: boom}), asker(hook))
     with pytest.raises(ValueError, match="bad\nday"):
         EXERCISES[hook](tm)
 

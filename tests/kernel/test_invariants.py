@@ -86,7 +86,7 @@ LAYERS = """
     errors  model  configuration.cache  language.text  engine.figures  engine.privacy
     storage.location  storage.chain
     language.when  language.syntax  configuration.yaml_file
-    language.values
+    language.values  configuration.consent
     language.expressions
     context
     hookspecs  plugin_host.actions  command_line.output
@@ -1135,6 +1135,16 @@ def test_i10_a_key_of_another_action_is_a_conflict(tm: Any) -> None:
     result = tm("complete", task_id, "--key", "k", code=6)
     assert result.err.startswith("tm: the key 'k' was used for 'add'")
     assert json.loads(tm("show", task_id, "--json").out)["status"] == "pending"
+
+
+def test_i10_a_key_does_not_stand_for_another_task_or_value(tm: Any) -> None:
+    tm("init")
+    first, second = tm("add", "x").out.strip(), tm("add", "y").out.strip()
+    tm("update", first, "--title", "z", "--key", "k")
+    for arguments in ([second, "--title", "z"], [first, "--title", "other"]):
+        result = tm("update", *arguments, "--key", "k", code=6)
+        assert result.err.startswith("tm: the key 'k' was used for 'update' with other values")
+    assert json.loads(tm("show", second, "--json").out)["title"] == "y"
 
 
 def test_i10_two_processes_with_the_same_key_make_one_task(tm: Any) -> None:

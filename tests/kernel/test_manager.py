@@ -493,6 +493,18 @@ def test_a_new_id_that_is_taken_is_drawn_again(
     assert [bytes.fromhex(task.id) for task in tasks] == [b"same", b"more", b"last"]
 
 
+def test_deleting_heeds_the_version(tm_store: TaskManager) -> None:
+    task = tm_store.add("x")
+    tm_store.update(task.id, title="y")
+    with pytest.raises(Conflict, match="has version 2, not 1"):
+        tm_store.delete(task.id, if_version=1)
+    assert tm_store.delete(task.id, if_version=2).status == "deleted"
+    with pytest.raises(Conflict, match="has version 3, not 2"):
+        tm_store.delete(task.id, purge=True, if_version=2)
+    tm_store.delete(task.id, purge=True, if_version=3)
+    assert tm_store.find(status="deleted") == []
+
+
 def test_a_deleted_task_is_left_as_it_was(tm_store: TaskManager) -> None:
     task = tm_store.add("x")
     tm_store.delete(task.id)

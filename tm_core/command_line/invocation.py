@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
-from tm_core.engine.changes import AlreadyDone
+from tm_core.engine.changes import AlreadyDone, named_action
 from tm_core.engine.plugin_context import PluginContext
 from tm_core.errors import DatabaseError, InvalidValue, PluginError, TmError, UsageError
 from tm_core.language.text import quote
@@ -152,8 +152,9 @@ class Invocation:
                 raise PluginError(f"{entry.target} is {type(loaded).__name__}, no Click command")
             _add_shared(loaded)
             return loaded
-        fields = self.workspace.host.fields_on(full)
-        return ActionCommand(full, plugin, entry, loaded, signature_of(loaded), fields)
+        host, signature = self.workspace.host, signature_of(loaded)
+        fields = host.fields_on(full) if signature.takes_fields else host.reading_options(full)
+        return ActionCommand(full, plugin, entry, loaded, signature, fields)
 
     def owner_of_option(self, verb: str, flag: str) -> str:
         """The feature that is off and would offer an option."""
@@ -179,8 +180,9 @@ class Invocation:
         if command.entry.writes and not key:
             key = self.workspace.environ.get("TM_REQUEST_ID", "")
         self.output.dry_run = dry_run
+        action = named_action(command.full, given) if key else command.full
         try:
-            with manager.options(dry_run=dry_run, key=key, action=command.full):
+            with manager.options(dry_run=dry_run, key=key, action=action):
                 result = manager.run(
                     command.full, command.plugin, command.function, command.signature, given
                 )
@@ -237,14 +239,16 @@ class ActionCommand(click.Command):
         self.entry = entry
         self.function = function
         self.signature = signature
+        self.spellings = {
+            each.name: each.flags[-1] for each in signature.parameters if each.kind == "option"
+        } | {name: field.options[-1] for name, field in fields.items() if field.options}
         own: list[click.Parameter] = [_parameter(each) for each in signature.parameters]
         taken = {flag for parameter in own for flag in parameter.opts}
-        if signature.takes_fields:
-            for field in fields.values():
-                option = _option(field, multiple=field.type == "list", taken=taken)
-                if option is not None and field.name not in {p.name for p in own}:
-                    own.append(option)
-                    taken.update(option.opts)
+        for field in fields.values():
+            option = _option(field, multiple=field.type == "list", taken=taken)
+            if option is not None and field.name not in {p.name for p in own}:
+                own.append(option)
+                taken.update(option.opts)
         super().__init__(
             name=full.rpartition(" ")[2],
             params=[*own, *_shared(writes=entry.writes, taken=taken)],
@@ -262,9 +266,8 @@ class ActionCommand(click.Command):
         except InvalidValue as error:
             # Its author knows a parameter's name, its user the option's spelling.
             name = str(error.details.get("field"))
-            for parameter in self.signature.parameters:
-                if (parameter.name, parameter.kind) == (name, "option"):
-                    error.message = error.message.replace(name, parameter.flags[-1], 1)
+            if name in self.spellings:
+                error.message = error.message.replace(name, self.spellings[name], 1)
             raise
 
 

@@ -128,10 +128,14 @@ def delete(
     task: TaskId,
     *,
     purge: Annotated[bool, Param("Remove it for good, with all that plugins keep")] = False,
+    if_version: Annotated[int | None, Param("Only if the task still has this version")] = None,
     force: Annotated[bool, Param("Delete it although others need it")] = False,
+    **fields: Any,
 ) -> Task:
     """Delete a task. It stays in the store, hidden, so that `tm undo` can bring it back."""
-    deleted: Task = ctx.tasks.delete(task, purge=purge, force=force)
+    deleted: Task = ctx.tasks.delete(
+        task, purge=purge, if_version=if_version, force=force, **_emptied(fields)
+    )
     return deleted
 
 

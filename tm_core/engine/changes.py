@@ -23,6 +23,18 @@ _DEEPEST = 40
 _ESSENTIAL = ("title", "status", "created_by", "created_at", "updated_at", "version")
 
 
+def named_action(action: str, given: object) -> str:
+    """An action and what it is given, as an idempotency key stands for both of them.
+
+    Otherwise whoever uses a key for a second write by mistake would be told that it was done.
+    """
+    import json
+    import zlib
+
+    text = json.dumps(given, sort_keys=True, default=str)
+    return f"{action}#{zlib.crc32(text.encode()):08x}"
+
+
 class AlreadyDone(Exception):
     """The idempotency key was used before: by this action, in this transaction."""
 
@@ -133,9 +145,9 @@ class Changes:
         if known is None:
             return
         if known["action"] != action:
-            raise Conflict(
-                f"the key '{key}' was used for '{known['action']}'", "use a new key for each write"
-            )
+            before, now = known["action"].partition("#")[0], action.partition("#")[0]
+            what = f"'{before}'" if before != now else f"'{before}' with other values"
+            raise Conflict(f"the key '{key}' was used for {what}", "use a new key for each write")
         raise AlreadyDone(known["transaction_id"])
 
     @contextmanager
@@ -150,12 +162,27 @@ class Changes:
         if private_to is not None:
             data = {**data, "private_to": private_to}
         with self.transaction():
+            if task_id is not None and not self._depth:
+                self._validate_event(event_type, task_id)
             rows: list[list[Any]] = []
             with self._recording(rows) as held:
                 yield
             self.append(event_type, task_id, {**data, **({"rows": rows} if rows else {})})
             for each in held:
                 self.append(*each)
+
+    def _validate_event(self, event_type: str, task_id: str) -> None:
+        for each in self.host.implementations("event_validate", {event_type}):
+            context = self._context(each.plugin.name)
+            try:
+                self.host.invoke(each, ctx=context, event_type=event_type, task_id=task_id)
+            except Exception as error:
+                if is_refusal(error):
+                    raise
+                self.host.blame(each.plugin, "event_validate", error)
+                if not self.force:
+                    problem = _could_not_check(each.plugin)
+                    raise ValidationError(problem.message, problem.hint) from error
 
     @contextmanager
     def _recording(
@@ -224,6 +251,7 @@ class Changes:
         """
         if self._depth >= _DEEPEST:
             raise _Endless(f"changes bring each other about, more than {_DEEPEST} deep")
+        change.caused = self._depth > 0
         self._depth += 1
         try:
             self._apply(change, event_type)
@@ -404,7 +432,10 @@ def _could_not_check(plugin: Installed) -> Problem:
 
 def _occasions(change: Change) -> set[str]:
     """What `Hook.when` may name of a change: what it touches, and what happens by it."""
-    return {*change.touched, type_of(change)}
+    occasions = {*change.touched, type_of(change)}
+    if change.before is not None:
+        occasions.update(f"{name}.changed" for name in change.changed)
+    return occasions
 
 
 def type_of(change: Change) -> str:

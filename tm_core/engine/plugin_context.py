@@ -60,6 +60,10 @@ class PluginContext:
         return self._session().changes.now
 
     @property
+    def environ(self) -> Mapping[str, str]:
+        return self._session().workspace.environ
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         return self._workspace.host.settings(self._plugin)
 
@@ -136,6 +140,15 @@ class PluginContext:
     def query_for(self, tasks: Sequence[Task], sql: str, order: str = "") -> list[Row]:
         return self._session().store.rows_for([task.id for task in tasks], sql, order)
 
+    def derive(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        prefix = self._plugin.replace("-", "_") + "_"
+        if not sql.startswith(tuple(f"{verb} {prefix}" for verb in _WRITING)):
+            raise ValueError(f"plugin '{self._plugin}' may write to {prefix}* only: {sql[:60]}")
+        session = self._session()
+        if not session.changes.active:
+            raise RuntimeError("ctx.derive outside of a transaction")
+        return session.store.database.execute(sql, parameters)
+
     def put(self, table: str, key: Mapping[str, Any], values: Mapping[str, Any] | None) -> None:
         self._check_own(table)
         self._session().changes.put(table, key, values)
@@ -201,6 +214,7 @@ class PluginContext:
         self._session().show_progress(done, total)
 
 
+_WRITING = ("INSERT INTO", "UPDATE", "DELETE FROM")
 _GROUPING = ("enum", "list", "bool", "task")
 _WORD = 200
 """Texts of at most so many characters name something; longer ones tell something."""

@@ -27,10 +27,18 @@ def undo(changes: Changes, seq: int | None) -> list[Event]:
         events = list(
             store.events("transaction_id = ?", [chosen["transaction_id"]], newest_first=True)
         )
+        for event in events:
+            owner = event["data"].get("private_to")
+            if owner is not None and changes.actor not in (owner, event["actor"]):
+                raise Conflict(f"event {event['seq']} is private to {owner}, who alone can undo it")
         if not any(_changed_something(event) for event in events):
             raise NotFound(f"event {chosen['seq']} changed nothing that could be undone")
         undone = [_revert(changes, event) for event in events]
-        changes.settle_undone([change for change in undone if change is not None])
+        settled = [change for change in undone if change is not None]
+        for change in settled:
+            if store.get(change.after.id) is None:  # it was added by what is undone
+                change.after = Task({**change.after, "status": "deleted"})
+        changes.settle_undone(settled)
     return events
 
 
@@ -123,7 +131,7 @@ def _revert(changes: Changes, event: Event) -> Change | None:
     if reverted:
         record["rows"] = reverted
     changes.append("task.undone", task_id, record)
-    after = store.get(task_id) if task_id is not None else None
+    after = (store.get(task_id) or before) if task_id is not None else None
     if after is None:
         return None
     change = Change("undo", changes.actor, before, after)

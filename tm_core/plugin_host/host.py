@@ -181,6 +181,15 @@ class Host:
         own = {field.name: field for field in TASK_FIELDS if verb in field.on}
         return own | {name: field for name, (_, field) in self.declared.items() if verb in field.on}
 
+    def reading_options(self, command: str) -> dict[str, Field]:
+        """The options by which plugins decide what state of the store a command reads."""
+        found: dict[str, Field] = {}
+        for name, (one, field) in self.declared.items():
+            hook = self.manifest(one.name).hooks.get("task_reading")
+            if command in field.on and hook is not None and name in hook.when:
+                found[name] = field
+        return found
+
     def option_defaults(self, verb: str) -> dict[str, Any]:
         """What settings say of the verb's options that are not stored, where they say something."""
         found: dict[str, Any] = {}

@@ -319,6 +319,57 @@ def test_ready_goes_by_priority_then_by_what_waits_then_by_age(tm_cli: Cli) -> N
     tm_cli("ready", "--where", "nonsense ==", code=5)
 
 
+def test_a_nearer_deadline_comes_first_and_then_what_unblocks_more(tm_cli: Cli) -> None:
+    plain = tm_cli.add("plain")
+    late = tm_cli.add("late", "--deadline", "2031-01-02")
+    soon = tm_cli.add("soon", "--deadline", "2031-01-01")
+    deep = tm_cli.add("deep", "--deadline", "2031-01-02")
+    root = tm_cli.add("root")
+    low = tm_cli.add("low", "-p", "low", "--deadline", "2030-01-01")
+    last = tm_cli.add("a", "--depends-on", root)
+    for _ in range(3):
+        last = tm_cli.add("chain", "--depends-on", last)
+    tm_cli.add("one more", "--depends-on", deep)
+
+    rows = tm_cli("ready", "--explain", "--json").json
+    assert [(row["id"], row["unblocks"], row["before_next_by"]) for row in rows] == [
+        (soon, 0, "deadline"),
+        (deep, 1, "what waits for it"),
+        (late, 0, "deadline"),
+        (root, 4, "what waits for it"),
+        (plain, 0, "priority"),
+        (low, 0, ""),
+    ]
+    text = tm_cli("ready", "--explain", "--limit", "1", "--offset", "1").out
+    assert text.startswith(f"[{deep}] deep - medium, due 2031-01-02 23:59, unblocks 1, from ")
+    assert text.endswith("before the next by what waits for it\n")
+
+    tm_cli("update", plain, "--priority", "critical")
+    tm_cli("update", root, "--priority", "low")
+    tm_cli("complete", soon)
+    found = [task["id"] for task in tm_cli("ready", "--json").json]
+    assert found == [plain, deep, late, low, root]
+    without = tm_cli("-p", "no:deadlines", "ready", "--explain", "--json").json
+    assert [row["id"] for row in without] == [plain, deep, late, root, low]
+    assert without[0]["deadline"] is None
+
+
+def test_counts_that_went_stale_are_told_and_made_anew(tm_open: Callable[..., TaskManager]) -> None:
+    """Work while the feature is off leaves them behind; each task is listed once all the same."""
+    on = tm_open()
+    first = on.add("first")
+    second = on.add("second", depends_on=[first.id])
+    third = on.add("third", depends_on=[second.id])
+    off = tm_open(settings=["plugins.disable=dependencies"])
+    off.update(first.id, priority="high")
+    off.update(second.id, status="cancelled")
+    off.update(third.id, status="pending")
+    assert [task.id for task in on.ready().tasks] == [first.id, third.id]
+    assert any("recount" in finding.hint for finding in on.health())
+    assert on.dependencies_recount() == {"counted": 0}
+    assert not any("recount" in finding.hint for finding in on.health())
+
+
 def test_nothing_ready_is_said_on_stderr(tm_cli: Cli) -> None:
     result = tm_cli("ready")
     assert (result.out, "Nothing is ready" in result.err) == ("", True)
@@ -331,21 +382,24 @@ def test_ready_pages_through_an_index(tm_store: TaskManager) -> None:
     real = tm_store.database.query
 
     def spy(sql: str, parameters: Any = ()) -> Any:
-        if sql.startswith("SELECT task.id"):
+        if sql.startswith(("SELECT task.id", "WITH freed")):
             plan = real("EXPLAIN QUERY PLAN " + sql, parameters)
             seen.append("; ".join(row["detail"] for row in plan))
         return real(sql, parameters)
 
     tm_store.database.query = spy  # type: ignore[method-assign]
     tm_store.ready()
-    waited_for, *pages = seen
-    assert "SCAN task" not in waited_for
-    assert len(pages) == 4
-    for plan in pages:
-        assert "INDEX dependencies_ready (status=? AND priority=?)" in plan
-        assert "SEARCH edge USING COVERING INDEX dependencies_edge_depends_on" in plan
-        assert "SEARCH dependent USING INDEX sqlite_autoindex_task_1 (id=?)" in plan
-        assert "TEMP B-TREE" not in plan
+    assert len(seen) == 13
+    forgotten = seen.pop(0)
+    assert "SEARCH task USING INDEX sqlite_autoindex_task_1 (id=?)" in forgotten
+    for urgent, heavy, others in zip(seen[::3], seen[1::3], seen[2::3], strict=True):
+        assert "INDEX deadlines_pending (status=? AND priority=? AND deadline>?)" in urgent
+        assert "TEMP B-TREE FOR ORDER BY" not in urgent  # only among those with one deadline
+        assert "INDEX dependencies_weight_order (priority=?)" in heavy
+        assert "SEARCH task USING INDEX sqlite_autoindex_task_1 (id=?)" in heavy
+        assert "INDEX dependencies_ready (status=? AND priority=?)" in others
+        assert "TEMP B-TREE" not in heavy + others
+        assert "SCAN" not in urgent + heavy + others
 
 
 def test_blocked_tells_why(tm_cli: Cli) -> None:

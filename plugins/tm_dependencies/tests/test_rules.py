@@ -42,6 +42,14 @@ class Model:
             seen |= level
         return end in seen
 
+    def unblocks(self, task: str) -> int:
+        """The open tasks that wait for it, in any number of steps over open tasks."""
+        level, seen = {task}, {task}
+        while level:
+            level = {a for a, b in self.edges if b in level and self.status[a] in OPEN} - seen
+            seen |= level
+        return len(seen) - 1
+
     def settle(self) -> None:
         for task, status in self.status.items():
             if status in OPEN:
@@ -170,6 +178,15 @@ def machine(new_store: Callable[[], TaskManager]) -> type[RuleBasedStateMachine]
         def undo(self) -> None:
             self.tm.undo()
             self.model = self.past.pop()
+
+        @invariant()
+        def what_each_unblocks_is_counted(self) -> None:
+            rows = self.tm.database.query("SELECT task_id, unblocks FROM dependencies_weight")
+            assert {row["task_id"]: row["unblocks"] for row in rows} == {
+                task: count
+                for task, status in self.model.status.items()
+                if status == "pending" and (count := self.model.unblocks(task))
+            }
 
         @invariant()
         def the_store_is_as_the_model_says(self) -> None:
