@@ -48,8 +48,7 @@ from .errors import (
 )
 from .hookspecs import HOOKS, hookimpl
 from .language.expressions import FUNCTIONS, names, parse
-from .language.text import masked, nearest, quote
-from .language.text import mentions, nearest, quote
+from .language.text import masked, mentions, nearest, quote
 from .language.values import check, check_records, visible
 from .language.when import format_local, format_relative, instant_now, parse_duration, parse_instant
 from .manager import TaskManager
@@ -82,6 +81,11 @@ from .workspace import Workspace
 
 __all__ = [
     "API_VERSION",
+    "FUNCTIONS",
+    "HOOKS",
+    "OPEN",
+    "PRIORITIES",
+    "STATUSES",
     "Action",
     "Approval",
     "Approvals",
@@ -104,12 +108,10 @@ __all__ = [
     "Document",
     "Event",
     "ExpressionError",
-    "FUNCTIONS",
     "FeatureDisabled",
     "Field",
     "Finding",
     "Foreign",
-    "HOOKS",
     "Handler",
     "Hook",
     "Host",
@@ -120,9 +122,7 @@ __all__ = [
     "NewerSchema",
     "NoStore",
     "NotFound",
-    "OPEN",
     "Output",
-    "PRIORITIES",
     "Page",
     "Param",
     "Plugin",
@@ -131,7 +131,6 @@ __all__ = [
     "Row",
     "Run",
     "SQLDialect",
-    "STATUSES",
     "Setting",
     "Spread",
     "Task",
