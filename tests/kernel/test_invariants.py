@@ -106,7 +106,7 @@ LAYERS = """
     command_line.manifest  command_line.completion  command_line.run
     api  command_line.invocation
     command_line.init  command_line.cli
-    testing.clock  testing.command_line
+    testing.backends  testing.clock  testing.command_line
     testing.pages
     testing.fixtures  testing.conformance
     testing  __main__
