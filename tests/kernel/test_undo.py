@@ -283,6 +283,7 @@ def test_undo_redo_undo_knows_what_is_taken_back(tm_store: TaskManager) -> None:
         tm_store.undo(2)
 
 
+@pytest.mark.only_backend("sqlite")  # it looks into its connection
 def test_undo_reads_the_undo_events_once(tm_store: TaskManager) -> None:
     """Taking back a great import leaves an undo event for each task."""
     with tm_store.transaction():
