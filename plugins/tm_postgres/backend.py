@@ -1,4 +1,4 @@
-"""The storage backend. The driver takes a third of a second to import, so that is left to `open`."""
+"""The storage backend. The driver takes long to import, so that is left to `open`."""
 
 from __future__ import annotations
 
