@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from .model import Event, Field, Plugin, Task
 
@@ -424,6 +424,26 @@ class Upkeep(Database, Protocol):
 
     def cascades(self, table: str) -> set[str]:
         """The columns of a table that name a task, with which their row goes when it is purged."""
+
+
+class TableShape(NamedTuple):
+    """What has to be known of a table to carry its rows elsewhere."""
+
+    key: tuple[str, ...]
+    """The columns of its primary key; empty where it has none."""
+    refers_to: frozenset[str]
+    """The tables whose rows must be there before its own."""
+
+
+@runtime_checkable
+class Portable(Database, Protocol):
+    """A database whose rows can be carried to another engine, and back."""
+
+    def tables(self) -> dict[str, TableShape]:
+        """All tables of the store by name, those that plugins made as well."""
+
+    def count_on(self, table: str) -> None:
+        """Let a key that counts by itself go on after the greatest number there."""
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from tm_core.api import BadStatement, Row, SQLDialect
+from tm_core.api import BadStatement, Row, SQLDialect, TableShape
 
 from . import failures
 from .address import Address
@@ -361,6 +361,76 @@ class Postgres:
             )
         ]
         return found
+
+    def tables(self) -> dict[str, TableShape]:
+        schema = self._address.schema
+        keys: dict[str, list[str]] = {
+            row["name"]: []
+            for row in self.query(
+                "SELECT tablename AS name FROM pg_tables WHERE schemaname = ?", [schema]
+            )
+        }
+        for row in self.query(
+            "SELECT c.relname AS name, a.attname AS key FROM pg_index AS i"
+            " JOIN pg_class AS c ON c.oid = i.indrelid"
+            " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+            " CROSS JOIN unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)"
+            " JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.attnum"
+            " WHERE n.nspname = ? AND i.indisprimary ORDER BY c.relname, k.place",
+            [schema],
+        ):
+            keys[row["name"]].append(row["key"])
+        others: dict[str, set[str]] = {name: set() for name in keys}
+        for row in self.query(
+            "SELECT c.relname AS name, o.relname AS other FROM pg_constraint AS k"
+            " JOIN pg_class AS c ON c.oid = k.conrelid JOIN pg_class AS o ON o.oid = k.confrelid"
+            " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = ? AND k.contype = 'f'",
+            [schema],
+        ):
+            others[row["name"]].add(row["other"])
+        return {name: TableShape(tuple(key), frozenset(others[name])) for name, key in keys.items()}
+
+    def count_on(self, table: str) -> None:
+        for row in self.query(
+            "SELECT a.attname AS name FROM pg_attribute AS a WHERE a.attidentity <> ''"
+            " AND a.attrelid = CAST(? AS regclass)",
+            [f'"{table}"'],
+        ):
+            # Parameters are text here; the names come from the catalogue.
+            self.query(
+                f'SELECT setval(pg_get_serial_sequence(?, ?), greatest(max("{row["name"]}"), 1),'
+                f' max("{row["name"]}") IS NOT NULL) FROM "{table}"',
+                [f'"{table}"', row["name"]],
+            )
+
+    def statistics(self) -> dict[str, Any]:
+        (row,) = self.query(
+            "SELECT current_setting('server_version') AS version,"
+            " COALESCE(sum(pg_total_relation_size(c.oid)), 0) AS bytes"
+            " FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = ? AND c.relkind = 'r'",
+            [self._address.schema],
+        )
+        return {"engine": f"PostgreSQL {row['version'].split()[0]}", "bytes": row["bytes"]}
+
+    def vacuum(self) -> None:
+        for table in sorted(self.tables()):
+            self._run(f'VACUUM "{table}"')
+
+    def analyze(self) -> None:
+        for table in sorted(self.tables()):
+            self._run(f'ANALYZE "{table}"')
+
+    def cascades(self, table: str) -> set[str]:
+        rows = self.query(
+            "SELECT a.attname AS name FROM pg_constraint AS k"
+            " JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = ANY(k.conkey)"
+            " WHERE k.contype = 'f' AND k.confdeltype = 'c'"
+            " AND k.conrelid = CAST(? AS regclass) AND k.confrelid = CAST('task' AS regclass)",
+            [f'"{table}"'],
+        )
+        return {row["name"] for row in rows}
 
     def backup(self, reason: str) -> str:
         return ""  # pg_dump and the server's own archive do this better

