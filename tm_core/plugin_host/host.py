@@ -262,14 +262,23 @@ class Host:
             raise FeatureDisabled(name)
 
     def migration_sets(self) -> list[MigrationSet]:
-        """What the enabled plugins expect to have been done to the store."""
+        """What the enabled plugins expect to have been done to the store.
+
+        A step named `NNNN_name@feature.sql` needs that feature's tables: it comes after all others,
+        and only where the feature is on.
+        """
         sets: list[MigrationSet] = []
+        late: list[MigrationSet] = []
         for one in self.enabled.values():
             own = [f for holder, f in self.declared.values() if holder is one and f.stored]
-            names = (*(f"field:{field.name}" for field in own), *one.migrations)
+            plain = [name for name in one.migrations if "@" not in name]
+            names = (*(f"field:{field.name}" for field in own), *plain)
             if names:
                 sets.append(MigrationSet(one.name, names, _reader(one, own)))
-        return sets
+            joint = tuple(name for name in one.migrations if _needed(name) in self.enabled)
+            if joint:
+                late.append(MigrationSet(one.name, joint, _reader(one, own)))
+        return sets + late
 
     # Calling
 
@@ -396,11 +405,14 @@ class Host:
         )
 
     def troubles(self, now: str) -> list[Trouble]:
-        """What plugins did wrong in this process, apart from those that could not begin."""
+        """What plugins did wrong in this process, apart from those that could not begin.
+
+        What a handler failed at is not among it: the outbox remembers that until it is dealt with.
+        """
         failed = [
             Trouble(each.plugin, each.source, each.where, "error", each.cause, now, 1)
             for each in self.failures
-            if each.where != "start"
+            if each.where != "start" and not each.where.startswith("handler ")
         ]
         return failed + [
             Trouble(each.plugin, each.source, each.where, "warning", each.cause, now, count)
@@ -470,6 +482,11 @@ def _deprecations(manager: Any, module: Any, name: str) -> list[str]:
 def _registration(one: Installed, where: Hook) -> str:
     """The name under which pluggy knows the module (or object) that has a plugin's hooks."""
     return f"{one.name}/{where.target if isinstance(where.target, str) else id(where.target)}"
+
+
+def _needed(step: str) -> str:
+    """The feature whose tables a migration step needs; empty if none."""
+    return step.partition("@")[2].removesuffix(".sql")
 
 
 def _reader(one: Installed, fields: Sequence[Field]) -> Callable[[str], str]:
