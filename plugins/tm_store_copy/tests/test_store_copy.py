@@ -139,6 +139,7 @@ def test_a_source_that_changed_is_not_gone_on_with(
 
 def test_what_did_not_arrive_is_found(full: TaskManager, place: Place) -> None:
     import tm_store_copy.actions as actions
+    from tm_store_copy.tables import to_copy
 
     target = place("sqlite")
     full.store_copy(full.database.url, target)
@@ -148,7 +149,7 @@ def test_what_did_not_arrive_is_found(full: TaskManager, place: Place) -> None:
         here: Any = full.database
         there: Any = copied.database
         with pytest.raises(DatabaseError, match="task did not arrive as it is"):
-            actions._verified(here, there, actions.tables.to_copy(here))
+            actions._verified(here, there, to_copy(here))
 
 
 def test_what_the_source_gets_meanwhile_is_told(
