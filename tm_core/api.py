@@ -63,8 +63,10 @@ from .model import (
     Availability,
     Change,
     Command,
+    CommandEnd,
     Document,
     Event,
+    Failure,
     Field,
     Finding,
     Foreign,
@@ -78,7 +80,14 @@ from .plugin_host.actions import Param, TaskId, signature_of
 from .plugin_host.host import Host
 from .plugin_host.registry import Installed, describe
 from .storage.chain import event_digest, next_head
-from .storage.migrate import check_schema
+from .storage.migrate import MigrationSet, check_schema, kernel_migrations
+from .storage.migrate import applied as applied_migrations
+from .storage.migrate import apply as apply_migrations
+from .storage.migrate import held as held_migrations
+from .storage.migrate import parts as migration_parts
+from .storage.migrate import pending as pending_migrations
+from .storage.migrate import release as release_migrations
+from .storage.migrate import undo as undo_migrations
 from .workspace import Workspace
 
 __all__ = [
@@ -97,6 +106,7 @@ __all__ = [
     "BlankStore",
     "Change",
     "Command",
+    "CommandEnd",
     "Config",
     "ConfigError",
     "ConfigProvider",
@@ -110,6 +120,7 @@ __all__ = [
     "Document",
     "Event",
     "ExpressionError",
+    "Failure",
     "FeatureDisabled",
     "Field",
     "Finding",
@@ -121,6 +132,7 @@ __all__ = [
     "Installed",
     "InvalidValue",
     "MetricCalculator",
+    "MigrationSet",
     "NewerSchema",
     "NoStore",
     "NotFound",
@@ -147,6 +159,8 @@ __all__ = [
     "ValidationError",
     "Validator",
     "Workspace",
+    "applied_migrations",
+    "apply_migrations",
     "cache_path",
     "check",
     "check_records",
@@ -158,12 +172,15 @@ __all__ = [
     "event_digest",
     "format_local",
     "format_relative",
+    "held_migrations",
     "hookimpl",
     "instant_now",
+    "kernel_migrations",
     "listed",
     "load_yaml",
     "masked",
     "mentions",
+    "migration_parts",
     "names",
     "nearest",
     "next_head",
@@ -172,12 +189,15 @@ __all__ = [
     "parse_instant",
     "parse_value",
     "parse_yaml",
+    "pending_migrations",
     "quote",
     "read_config",
     "read_json",
     "readable",
+    "release_migrations",
     "signature_of",
     "summary",
+    "undo_migrations",
     "user_config_path",
     "visible",
     "write_atomically",
