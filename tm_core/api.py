@@ -28,6 +28,7 @@ from .context import (
 from .engine.figures import Insight, Spread
 from .engine.privacy import readable
 from .errors import (
+    BlankStore,
     ConfigError,
     Conflict,
     DamagedStore,
@@ -59,8 +60,10 @@ from .model import (
     Availability,
     Change,
     Command,
+    CommandEnd,
     Document,
     Event,
+    Failure,
     Field,
     Finding,
     Foreign,
@@ -74,7 +77,14 @@ from .plugin_host.actions import Param, TaskId, signature_of
 from .plugin_host.host import Host
 from .plugin_host.registry import Installed, describe
 from .storage.chain import event_digest, next_head
-from .storage.migrate import check_schema
+from .storage.migrate import MigrationSet, check_schema, kernel_migrations
+from .storage.migrate import applied as applied_migrations
+from .storage.migrate import apply as apply_migrations
+from .storage.migrate import held as held_migrations
+from .storage.migrate import parts as migration_parts
+from .storage.migrate import pending as pending_migrations
+from .storage.migrate import release as release_migrations
+from .storage.migrate import undo as undo_migrations
 from .workspace import Workspace
 
 __all__ = [
@@ -89,8 +99,10 @@ __all__ = [
     "Approvals",
     "Availability",
     "Backend",
+    "BlankStore",
     "Change",
     "Command",
+    "CommandEnd",
     "Config",
     "ConfigError",
     "ConfigProvider",
@@ -104,6 +116,7 @@ __all__ = [
     "Document",
     "Event",
     "ExpressionError",
+    "Failure",
     "FeatureDisabled",
     "Field",
     "Finding",
@@ -115,6 +128,7 @@ __all__ = [
     "Installed",
     "InvalidValue",
     "MetricCalculator",
+    "MigrationSet",
     "NewerSchema",
     "NoStore",
     "NotFound",
@@ -139,6 +153,8 @@ __all__ = [
     "ValidationError",
     "Validator",
     "Workspace",
+    "applied_migrations",
+    "apply_migrations",
     "cache_path",
     "check",
     "check_records",
@@ -150,11 +166,14 @@ __all__ = [
     "event_digest",
     "format_local",
     "format_relative",
+    "held_migrations",
     "hookimpl",
     "instant_now",
+    "kernel_migrations",
     "listed",
     "load_yaml",
     "mentions",
+    "migration_parts",
     "names",
     "nearest",
     "next_head",
@@ -163,12 +182,15 @@ __all__ = [
     "parse_instant",
     "parse_value",
     "parse_yaml",
+    "pending_migrations",
     "quote",
     "read_config",
     "read_json",
     "readable",
+    "release_migrations",
     "signature_of",
     "summary",
+    "undo_migrations",
     "user_config_path",
     "visible",
     "write_atomically",

@@ -201,6 +201,19 @@ class SQLite:
                 self._depth = 0
 
     @contextmanager
+    def relaxed(self) -> Iterator[None]:
+        if self._depth or not self._durable:
+            with self.transaction():
+                yield
+            return
+        self._run("PRAGMA synchronous = NORMAL")
+        try:
+            with self.transaction():
+                yield
+        finally:
+            self._run("PRAGMA synchronous = FULL")
+
+    @contextmanager
     def savepoint(self) -> Iterator[None]:
         self._savepoints += 1
         name = f"s{self._savepoints}"
@@ -241,7 +254,7 @@ class SQLite:
         folder = os.path.join(os.path.dirname(os.path.abspath(self.url)), "backups")
         try:
             os.makedirs(folder, mode=0o700, exist_ok=True)
-            path = os.path.join(folder, f"{_stamp()}-{reason}-{os.getpid()}.db")
+            path = os.path.join(folder, f"{_stamp()}-{reason}-{os.urandom(2).hex()}.db")
             self.backup_to(path + ".tmp")
             os.replace(path + ".tmp", path)
         except OSError as error:
