@@ -27,6 +27,7 @@ from .errors import (
     is_refusal,
 )
 from .language import values
+from .language.text import nearest
 from .model import Action, Change, Event, Field, Finding, Plugin, Task
 from .plugin_host.actions import Signature, signature_of
 from .plugin_host.host import Host
@@ -71,6 +72,7 @@ class TaskManager:
         """Names of the migrations that opening the store applied."""
         self.store = Store(self.database, self.host.fields())
         session = os.urandom(4).hex()
+        self._callable: dict[str, tuple[Installed, Callable[..., Any], Signature]] = {}
         self._outbox = Outbox(self.store, self.host, self._context, session)
         self._changes = Changes(
             self.store,
@@ -766,6 +768,52 @@ class TaskManager:
         positional, named = signature.bind(given, self.store.resolve, fields)
         with explained(self.host, plugin, command):
             return function(self._context(plugin.name), *positional, **named)
+
+    def call(self, command: str, given: Mapping[str, Any], *, key: str = "") -> Any:
+        """Run any action, the kernel's verbs included, by the name of its command.
+
+        Args:
+            command: As on the command line, such as `add` or `criteria confirm`.
+            given: Values by parameter name, checked as those of the command are.
+            key: An idempotency key; done before under it, this gives the task that it was about.
+
+        Raises:
+            UsageError: There is no such action, or a parameter is missing or unknown.
+            FeatureDisabled: The action is of a feature that is off.
+            Conflict: The key was used for another action.
+        """
+        if command not in self._callable:
+            self._callable[command] = self._action(command)
+        plugin, function, signature = self._callable[command]
+        try:
+            with self.options(key=key, action=command):
+                return self.run(command, plugin, function, signature, given)
+        except AlreadyDone as done:
+            return self.task_of(done.transaction_id)
+
+    def _action(self, command: str) -> tuple[Installed, Callable[..., Any], Signature]:
+        from .command_line.manifest import plugin as kernel
+
+        actions = self.host.actions()
+        if command in kernel.actions:
+            plugin, action = Installed("kernel", kernel), kernel.actions[command]
+        elif command in actions:
+            plugin, action = actions[command]
+        else:
+            owner = self.host.owner_of(command)
+            if owner:
+                raise FeatureDisabled(owner)
+            raise UsageError(
+                f"there is no action '{values.visible(command[:64])}'",
+                nearest(command, [*kernel.actions, *actions]) or "tm --help lists them",
+            )
+        function = self.host.load(plugin, action.target)
+        return plugin, function, signature_of(function)
+
+    def take_key(self) -> str:
+        """Take over the idempotency key of this action, which then names its writes itself."""
+        request, self._changes.request = self._changes.request, None
+        return request[0] if request else ""
 
     def once(self, key: str, action: str, *arguments: Any, **named: Any) -> Any:
         """Run an action under an idempotency key; done before, it gives the task that it was about.

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import click
 
 from tm_core.engine.changes import AlreadyDone
 from tm_core.engine.plugin_context import PluginContext
-from tm_core.errors import DatabaseError, InvalidValue, PluginError, TmError, UsageError
-from tm_core.language.text import quote
+from tm_core.errors import (
+    DatabaseError,
+    FeatureDisabled,
+    InvalidValue,
+    PluginError,
+    TmError,
+    UsageError,
+)
+from tm_core.language.text import nearest, quote
 from tm_core.manager import TaskManager, explained
 from tm_core.model import Action, Command, Field
 from tm_core.plugin_host.actions import Parameter, Signature, signature_of
@@ -144,6 +151,50 @@ class Invocation:
         fields = self.workspace.host.fields_on(full)
         return ActionCommand(full, plugin, entry, loaded, signature_of(loaded), fields)
 
+    def parse(self, words: Sequence[str]) -> tuple[str, dict[str, Any], str]:
+        """What words after `tm` ask of an action: its name, what is given, the idempotency key.
+
+        Nothing is run, and this run's own options stay as they are.
+
+        Raises:
+            UsageError: The words are no command, or stand for a plain one, or hold an option that
+                concerns the whole run, such as `--actor`.
+        """
+        entries = self.entries()
+        full = next(
+            (
+                " ".join(words[:n])
+                for n in range(len(words), 0, -1)
+                if " ".join(words[:n]) in entries
+            ),
+            "",
+        )
+        if not full or not isinstance(entries[full][1], Action):
+            owner = self.workspace.host.owner_of(words[0]) if words else ""
+            if owner:
+                raise FeatureDisabled(owner)
+            what = f"'{full}' is no action" if full else f"there is no command '{quote(words[0])}'"
+            raise UsageError(what, nearest(words[0], entries) or "tm --help lists them")
+        command = self.command(full)
+        saved, self.options = self.options, {}
+        try:
+            with command.make_context(full, list(words[len(full.split()) :]), obj=self) as context:
+                given = given_of(context)
+            own = {name: value for name, value in self.options.items() if value}
+        except click.exceptions.Exit as leaving:
+            raise UsageError(f"'{full}' asks for help, and runs nothing") from leaving
+        except click.UsageError as error:
+            raise UsageError(f"{full}: {error.format_message().rstrip('.')}") from error
+        finally:
+            self.options = saved
+            self.take({})
+        key = str(own.pop("key", ""))
+        own.pop("as_json", None)  # there is nothing else
+        if own:
+            name = next(iter(own)).replace("_", "-")
+            raise UsageError(f"--{name} concerns the whole run, not one command in it")
+        return full, given, key
+
     def owner_of_option(self, verb: str, flag: str) -> str:
         """The feature that is off and would offer an option."""
         return self.workspace.host.owner_of_option(verb, flag)
@@ -244,10 +295,8 @@ class ActionCommand(click.Command):
 
     def invoke(self, ctx: click.Context) -> None:
         """Run the action."""
-        given = {n: v for n, v in ctx.params.items() if v is not None and v != ()}
-        given = {n: list(v) if isinstance(v, tuple) else v for n, v in given.items()}
         try:
-            of(ctx).perform(self, given)
+            of(ctx).perform(self, given_of(ctx))
         except InvalidValue as error:
             # Its author knows a parameter's name, its user the option's spelling.
             name = str(error.details.get("field"))
@@ -255,6 +304,12 @@ class ActionCommand(click.Command):
                 if (parameter.name, parameter.kind) == (name, "option"):
                     error.message = error.message.replace(name, parameter.flags[-1], 1)
             raise
+
+
+def given_of(ctx: click.Context) -> dict[str, Any]:
+    """What was given on a line, by parameter name."""
+    given = {n: v for n, v in ctx.params.items() if v is not None and v != ()}
+    return {n: list(v) if isinstance(v, tuple) else v for n, v in given.items()}
 
 
 def _shared(*, writes: bool, taken: set[str]) -> list[click.Parameter]:

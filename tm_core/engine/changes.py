@@ -93,26 +93,27 @@ class Changes:
             AlreadyDone: The idempotency key has done its work before.
             Conflict: The idempotency key belongs to another action.
         """
+        request, self.request = self.request, None
         if self.active:
             pending: list[list[Any]] = [*self._recorders, *self._held]
             marks = [(each, len(each)) for each in pending]
             try:
                 with self.store.database.savepoint():
+                    if request:
+                        self._note_request(*request)
                     yield
             except BaseException:
                 for each, mark in marks:
                     del each[mark:]
                 raise
             return
-        request, self.request = self.request, None
         try:
             with self.store.database.transaction():
                 self.transaction_id = new_event_id()
                 self.first_seq = 0
                 self._now = instant_now()
                 if request:
-                    self.check_request(*request)
-                    self.store.keep_request(*request, self.transaction_id, self.now)
+                    self._note_request(*request)
                 yield
                 if self.dry_run:
                     raise _DryRun
@@ -124,6 +125,10 @@ class Changes:
             self._recorders.clear()
             self._held.clear()
         self._after_commit()
+
+    def _note_request(self, key: str, action: str) -> None:
+        self.check_request(key, action)
+        self.store.keep_request(key, action, self.transaction_id, self.now)
 
     def check_request(self, key: str, action: str) -> None:
         """Raise AlreadyDone, or Conflict, if an idempotency key was used before."""
