@@ -11,7 +11,7 @@ from keyword import iskeyword
 from typing import Any
 
 from .context import Database, Row
-from .engine.changes import AlreadyDone, Changes
+from .engine.changes import AlreadyDone, Changes, check_version
 from .engine.outbox import Outbox
 from .engine.plugin_context import PluginContext, Session
 from .engine.privacy import readable
@@ -190,7 +190,13 @@ class TaskManager:
 
     @contextmanager
     def options(
-        self, *, dry_run: bool = False, force: bool = False, key: str = "", action: str = ""
+        self,
+        *,
+        dry_run: bool = False,
+        force: bool = False,
+        key: str = "",
+        action: str = "",
+        expected: tuple[str, int] | None = None,
     ) -> Iterator[None]:
         """How the writes inside are done.
 
@@ -199,10 +205,12 @@ class TaskManager:
             force: Pass overridable problems; the event records them.
             key: An idempotency key: a write that was done under it is not done again.
             action: What the key stands for.
+            expected: A task and the version that it must have when the next transaction begins.
 
         Raises:
             AlreadyDone: The idempotency key has done its work before.
-            Conflict: The idempotency key belongs to another action.
+            Conflict: The idempotency key belongs to another action, or (from the transaction) the
+                task has another version.
         """
         changes = self._changes
         key = values.check(_KEY, key)
@@ -213,12 +221,16 @@ class TaskManager:
             # the transaction looks once more, when nobody else can write.
             changes.check_request(key, action)
             changes.request = (key, action)
+        if expected:
+            changes.expected = expected
         try:
             yield
         finally:
             changes.dry_run, changes.force = saved
             if key:
                 changes.request = None
+            if expected:
+                changes.expected = None
 
     def transaction(self) -> AbstractContextManager[None]:
         """Write everything inside together, or nothing."""
@@ -358,7 +370,7 @@ class TaskManager:
                 given = {**fields, "status": "deleted"}
                 task = self._change("delete", task.id, given, if_version=if_version, force=force)
             else:
-                _check_version(task, if_version)
+                check_version(task, if_version)
             if purge:
                 self.store.purge(task.id)
                 self._changes.append("task.purged", task.id, {"title": task.title})
@@ -384,7 +396,7 @@ class TaskManager:
             evidence = self.gather_evidence(task, touched={*stored, *options}, options=options)
         with self.options(force=force), self.transaction():
             before = self.get(task_id, details=False)
-            _check_version(before, if_version)
+            check_version(before, if_version)
             if verb == "delete" and before.status == "deleted":
                 raise Conflict(
                     f"task {before.id} is deleted already",
@@ -843,13 +855,6 @@ class TaskManager:
         if task is not None:
             self.add_details([task])
         return task
-
-
-def _check_version(task: Task, wanted: int | None) -> None:
-    if wanted is not None and task.version != wanted:
-        raise Conflict(
-            f"task {task.id} has version {task.version}, not {wanted}", "look at it and try again"
-        )
 
 
 @contextmanager

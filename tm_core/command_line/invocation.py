@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -18,6 +19,7 @@ from tm_core.errors import (
     TmError,
     UsageError,
 )
+from tm_core.language import values
 from tm_core.language.text import nearest, quote
 from tm_core.manager import TaskManager, explained
 from tm_core.model import Action, Command, Field
@@ -28,6 +30,9 @@ from tm_core.workspace import Workspace
 from .output import Output, standard
 
 KERNEL = Installed("kernel", None, distribution="task-orchestrator")
+
+
+_VERSION = Field("if_version", "int", minimum=1)
 
 
 class Invocation:
@@ -173,16 +178,20 @@ class Invocation:
             owner = self.workspace.host.owner_of(words[0]) if words else ""
             if owner:
                 raise FeatureDisabled(owner)
-            what = f"'{full}' is no action" if full else f"there is no command '{quote(words[0])}'"
-            raise UsageError(what, nearest(words[0], entries) or "tm --help lists them")
+            if full:
+                raise UsageError(f"'{full}' is a command by itself", "run it alone")
+            wrong = words[0] if words else ""
+            raise UsageError(
+                f"there is no command {quote(wrong)}",
+                nearest(wrong, entries) or "tm --help lists them",
+            )
         command = self.command(full)
         saved, self.options = self.options, {}
         try:
-            with command.make_context(full, list(words[len(full.split()) :]), obj=self) as context:
+            rest = list(words[len(full.split()) :])
+            with command.make_context(full, rest, obj=self, help_option_names=[]) as context:
                 given = given_of(context)
             own = {name: value for name, value in self.options.items() if value}
-        except click.exceptions.Exit as leaving:
-            raise UsageError(f"'{full}' asks for help, and runs nothing") from leaving
         except click.UsageError as error:
             raise UsageError(f"{full}: {error.format_message().rstrip('.')}") from error
         finally:
@@ -203,7 +212,8 @@ class Invocation:
         """Run an action and show its result.
 
         A result may have a `failure`, an error that the command ends with once the result is shown;
-        for other callers, who can look at the result, it is no exception.
+        for other callers, who can look at the result, it is no exception. One that has a `question`
+        has done nothing yet: a person is asked, and the action called again with `yes`.
         """
         if not command.entry.needs_store:
             positional, named = command.signature.bind(given, _no_task, {})
@@ -220,7 +230,12 @@ class Invocation:
             key = self.workspace.environ.get("TM_REQUEST_ID", "")
         self.output.dry_run = dry_run
         try:
-            with manager.options(dry_run=dry_run, key=key, action=command.full):
+            with manager.options(
+                dry_run=dry_run,
+                key=key,
+                action=command.full,
+                expected=self._expected(command, given),
+            ):
                 result = manager.run(
                     command.full, command.plugin, command.function, command.signature, given
                 )
@@ -235,6 +250,29 @@ class Invocation:
         ):
             return  # the view is for another result, and stdout is for data that was asked for
         self._show(command, result)
+        question = getattr(result, "question", "")
+        if question and not (dry_run or repeated) and self._agrees(question):
+            self.perform(command, {**given, "yes": True})
+
+    def _expected(self, command: ActionCommand, given: dict[str, Any]) -> tuple[str, int] | None:
+        """The task and version that `--if-version` is about, for actions that leave it to us."""
+        version = self.options.pop("if_version", None)
+        if version is None:
+            return None
+        (task,) = (each.name for each in command.signature.parameters if _is_the_task(each))
+        if given.get(task) is None:
+            raise UsageError("--if-version is about one task", "name it")
+        return str(given[task]), int(values.check(_VERSION, version))
+
+    def _agrees(self, question: str) -> bool:
+        """Ask a person. Raises UsageError where there is none."""
+        stdin = sys.stdin
+        if self.output.as_json or not (stdin and stdin.isatty() and sys.stderr.isatty()):
+            raise UsageError(f"{question} Nothing was done", "--yes does it, --dry-run tries it")
+        if click.confirm(question, err=True):
+            return True
+        self.output.say("Nothing was done")
+        return False
 
     def _show(self, command: ActionCommand, result: Any) -> None:
         view = command.entry.view
@@ -287,7 +325,14 @@ class ActionCommand(click.Command):
                     taken.update(option.opts)
         super().__init__(
             name=full.rpartition(" ")[2],
-            params=[*own, *_shared(writes=entry.writes, taken=taken)],
+            params=[
+                *own,
+                *_shared(
+                    writes=entry.writes,
+                    taken=taken,
+                    about_a_task=len([p for p in signature.parameters if _is_the_task(p)]) == 1,
+                ),
+            ],
             callback=None,
             help=_help_text(entry.help, signature.text),
             short_help=entry.help,
@@ -312,7 +357,11 @@ def given_of(ctx: click.Context) -> dict[str, Any]:
     return {n: list(v) if isinstance(v, tuple) else v for n, v in given.items()}
 
 
-def _shared(*, writes: bool, taken: set[str]) -> list[click.Parameter]:
+def _is_the_task(parameter: Parameter) -> bool:
+    return parameter.is_task and parameter.kind == "argument"
+
+
+def _shared(*, writes: bool, taken: set[str], about_a_task: bool = False) -> list[click.Parameter]:
     """Options that every command takes, so that they may stand anywhere on the line."""
 
     def option(flags: list[str], name: str, **more: Any) -> click.Option:
@@ -329,6 +378,9 @@ def _shared(*, writes: bool, taken: set[str]) -> list[click.Parameter]:
             option(["--dry-run"], "dry_run", is_flag=True, help="Check all, write nothing"),
             option(["--key"], "key", metavar="KEY", help="Do it only once under this key"),
         ]
+    if writes and about_a_task:
+        text = "Only if the task still has this version"
+        options.append(option(["--if-version"], "if_version", metavar="N", help=text))
     return [each for each in options if not taken.intersection(each.opts)]
 
 

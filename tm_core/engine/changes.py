@@ -61,6 +61,8 @@ class Changes:
         self.force = False
         self.request: tuple[str, str] | None = None
         """An idempotency key and the action it stands for, for the next transaction."""
+        self.expected: tuple[str, int] | None = None
+        """A task and the version that it must have, for the next transaction."""
         self._context = context
         self._before_commit = before_commit
         self._after_commit = after_commit
@@ -114,6 +116,7 @@ class Changes:
                 self._now = instant_now()
                 if request:
                     self._note_request(*request)
+                self._check_expected()
                 yield
                 if self.dry_run:
                     raise _DryRun
@@ -125,6 +128,14 @@ class Changes:
             self._recorders.clear()
             self._held.clear()
         self._after_commit()
+
+    def _check_expected(self) -> None:
+        expected, self.expected = self.expected, None
+        if expected is None:
+            return
+        task = self.store.get(self.store.resolve(expected[0]))
+        if task is not None:
+            check_version(task, expected[1])
 
     def _note_request(self, key: str, action: str) -> None:
         self.check_request(key, action)
@@ -409,6 +420,14 @@ class Changes:
                 if is_refusal(error):
                     raise
                 self.host.blame(each.plugin, "task_undone", error)
+
+
+def check_version(task: Task, wanted: int | None) -> None:
+    """Raise Conflict where a task was changed since somebody saw it."""
+    if wanted is not None and task.version != wanted:
+        raise Conflict(
+            f"task {task.id} has version {task.version}, not {wanted}", "look at it and try again"
+        )
 
 
 def _could_not_check(plugin: Installed) -> Problem:
