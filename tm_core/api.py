@@ -6,6 +6,7 @@ from .command_line.verbs import Page
 from .command_line.views import listed, summary
 from .configuration.cache import cache_path, read_json, write_atomically, write_json_atomically
 from .configuration.config import Config, read_config, user_config_path
+from .configuration.consent import Approval, Approvals
 from .configuration.settings import parse_value
 from .configuration.yaml_file import compose as compose_yaml
 from .configuration.yaml_file import parse_any as load_yaml
@@ -45,7 +46,7 @@ from .errors import (
 )
 from .hookspecs import HOOKS, hookimpl
 from .language.expressions import FUNCTIONS, names, parse
-from .language.text import nearest, quote
+from .language.text import mentions, nearest, quote
 from .language.values import check, check_records, visible
 from .language.when import format_local, format_relative, instant_now, parse_duration, parse_instant
 from .manager import TaskManager
@@ -62,6 +63,7 @@ from .model import (
     Event,
     Field,
     Finding,
+    Foreign,
     Hook,
     Plugin,
     Problem,
@@ -83,6 +85,8 @@ __all__ = [
     "PRIORITIES",
     "STATUSES",
     "Action",
+    "Approval",
+    "Approvals",
     "Availability",
     "Backend",
     "Change",
@@ -103,6 +107,7 @@ __all__ = [
     "FeatureDisabled",
     "Field",
     "Finding",
+    "Foreign",
     "Handler",
     "Hook",
     "Host",
@@ -150,6 +155,7 @@ __all__ = [
     "json_shape",
     "listed",
     "load_yaml",
+    "mentions",
     "names",
     "nearest",
     "next_head",

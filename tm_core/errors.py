@@ -80,6 +80,17 @@ class BlankStore(DatabaseError):
     code = "blank_store"
 
 
+class ForeignStore(DatabaseError):
+    """A database of another tool, which a plugin knows how to carry over."""
+
+    code = "foreign_store"
+
+    def __init__(self, message: str, command: str) -> None:
+        super().__init__(message, f"tm {command}")
+        self.command = command
+        """The command that does it."""
+
+
 class NewerSchema(DatabaseError):
     """The store was written by a newer version, which this one would damage."""
 

@@ -12,6 +12,7 @@ called alone can be blamed alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
         MetricCalculator,
         Validator,
     )
-    from .model import Availability, Change, Finding, Problem, Task
+    from .model import Availability, Change, Finding, Foreign, Problem, Task
 
 hookspec = pluggy.HookspecMarker("tm")
 hookimpl = pluggy.HookimplMarker("tm")
@@ -140,6 +141,23 @@ class Hooks:
         """
 
     @hookspec
+    def task_reading(
+        self, ctx: Context, options: Mapping[str, Any], given: Mapping[str, Any]
+    ) -> AbstractContextManager[None] | None:
+        """Let a command read another state of the store than that of now.
+
+        For a field that is not stored and that the manifest names in the hook's `when`: on the
+        commands that the field names, it is an option, and `options` has what was given for it.
+        `given` has what else the command was given. Runs before anything is read. The context
+        manager is entered then and left when the command is done; inside it, temporary tables of
+        the same names may stand before those of the store. Raising stops the command.
+
+            @hookimpl
+            def task_reading(ctx, options):
+                return past(ctx.database, options["as_of"])
+        """
+
+    @hookspec
     def criterion_validators(self, ctx: Context) -> Iterable[Validator]:  # type: ignore[empty-body]
         """Offer strategies that a criterion can name instead of an expression.
 
@@ -214,6 +232,20 @@ class Hooks:
     @hookspec
     def health_checks(self, ctx: Context) -> Iterable[Finding]:  # type: ignore[empty-body]
         """Report what is well and what is not. Runs for `tm doctor`; raising is a finding too."""
+
+    @hookspec
+    def foreign_store(self, path: str) -> Foreign | None:
+        """Recognise a database that lies where a store should be and is not one; None otherwise.
+
+        Runs when such a file is opened: the error says what it is and names the command that
+        carries it over, and `tm init` runs that command. The file must only be read. When it
+        raises, a line says so, and the file counts as unknown.
+
+            @hookimpl
+            def foreign_store(path):
+                if has_their_tables(path):
+                    return Foreign("belongs to Other Tool", "import-other")
+        """
 
     @hookspec
     def storage_backends(self) -> Mapping[str, Backend]:  # type: ignore[empty-body]

@@ -6,19 +6,22 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import datetime
 from keyword import iskeyword
 from typing import Any
 
 from .context import Database, Row
-from .engine.changes import AlreadyDone, Changes, check_version
+from .engine.changes import AlreadyDone, Changes, check_version, named_action
 from .engine.outbox import Outbox
 from .engine.plugin_context import PluginContext, Session
 from .engine.privacy import readable
 from .errors import (
+    BlankStore,
     Conflict,
     DatabaseError,
     FeatureDisabled,
+    ForeignStore,
     InvalidValue,
     NotFound,
     PluginError,
@@ -28,7 +31,8 @@ from .errors import (
 )
 from .language import values
 from .language.text import nearest
-from .model import Action, Change, Event, Field, Finding, Plugin, Task
+from .language.when import instant_now
+from .model import Action, Change, Event, Field, Finding, Foreign, Plugin, Task
 from .plugin_host.actions import Signature, signature_of
 from .plugin_host.host import Host
 from .plugin_host.registry import Installed, describe
@@ -40,6 +44,7 @@ from .workspace import Workspace
 
 _ACTOR = Field("actor", "str", max_length=200)
 _KEY = Field("key", "str", max_length=500)
+_VERSION = Field("if_version", "int", minimum=1)
 
 
 class TaskManager:
@@ -63,6 +68,7 @@ class TaskManager:
         create: bool = False,
         show_progress: Callable[[int, int], None] | None = None,
         for_program: bool = False,
+        clock: Callable[[], str] = instant_now,
     ) -> None:
         """Open the workspace's store. See `open` for the usual way."""
         self.workspace = workspace
@@ -73,7 +79,7 @@ class TaskManager:
         self.store = Store(self.database, self.host.fields())
         session = os.urandom(4).hex()
         self._callable: dict[str, tuple[Installed, Callable[..., Any], Signature]] = {}
-        self._outbox = Outbox(self.store, self.host, self._context, session)
+        self._outbox = Outbox(self.store, self.host, self._context, session, clock)
         self._changes = Changes(
             self.store,
             self.host,
@@ -82,6 +88,7 @@ class TaskManager:
             context=self._context,
             before_commit=self._note,
             after_commit=self._deliver,
+            clock=clock,
         )
         self._session = Session(
             workspace, self.store, self._changes, self, show_progress or _no_progress, for_program
@@ -100,6 +107,7 @@ class TaskManager:
         settings: Sequence[str] = (),
         environ: Mapping[str, str] | None = None,
         report: Callable[[str], None] | None = None,
+        clock: Callable[[], str] = instant_now,
     ) -> TaskManager:
         """Open a store.
 
@@ -112,6 +120,7 @@ class TaskManager:
             settings: `key=value`, above every other layer of the configuration.
             environ: The environment; the process's own by default.
             report: Takes one line about something that is not as it should be; stderr by default.
+            clock: Gives the present instant, UTC, canonical; the machine's by default.
 
         Raises:
             NoStore: There is no store, and `create` is not set.
@@ -131,7 +140,7 @@ class TaskManager:
             environ=environ,
             report=report or (lambda line: print(f"tm: {line}", file=sys.stderr)),
         )
-        return cls(workspace, actor=actor, create=create)
+        return cls(workspace, actor=actor, create=create, clock=clock)
 
     def __enter__(self) -> TaskManager:
         return self
@@ -145,9 +154,9 @@ class TaskManager:
 
     def _migrate(self, create: bool) -> list[str]:
         sets = [kernel_migrations(), *self.host.migration_sets()]
-        known = create or bool(self.database.columns("schema_fingerprint"))
-        if not known:
-            raise _not_ours(self.database)
+        known = bool(self.database.columns("schema_fingerprint"))
+        if not known and not (create and self.database.is_blank()):
+            raise self._not_ours()
         if not create and migrate.is_current(self.database, sets):
             return []
         if not create and not self.database.self_migrating:
@@ -157,6 +166,23 @@ class TaskManager:
                     f"the shared store lacks {len(todo)} migration(s)", "tm migrate --apply"
                 )
         return migrate.apply(self.database, sets, self._migration_failed)
+
+    def _not_ours(self) -> TmError:
+        """Why a file cannot be used as a store, and what to do instead."""
+        url = self.database.url
+        if self.database.is_blank():
+            return BlankStore(f"{url} is empty", "tm init makes a task store of it")
+        for each in self.host.implementations("foreign_store"):
+            try:
+                found = self.host.invoke(each, path=url) or None
+                if not isinstance(found, Foreign | None):
+                    raise TypeError(f"foreign_store gave {type(found).__name__}, not a Foreign")
+            except Exception as error:
+                self.host.blame(each.plugin, "foreign_store", error)
+                continue
+            if found is not None:
+                return ForeignStore(f"{url} {found.what}", found.command)
+        return DatabaseError(f"{url} is not a task store", "tm init in a new folder")
 
     def _migration_failed(self, owner: str, error: TmError) -> None:
         plugin = self.host.enabled[owner]
@@ -182,6 +208,11 @@ class TaskManager:
     def actor(self) -> str:
         """Who acts."""
         return self._changes.actor
+
+    @property
+    def _moment(self) -> datetime:
+        """What relative instants count from."""
+        return datetime.fromisoformat(self._changes.now)
 
     @property
     def changes(self) -> Changes:
@@ -234,7 +265,7 @@ class TaskManager:
 
     def transaction(self) -> AbstractContextManager[None]:
         """Write everything inside together, or nothing."""
-        return self._changes.transaction()
+        return self.host.calls.entering(self._changes.transaction())
 
     # The kernel's own verbs
 
@@ -710,7 +741,7 @@ class TaskManager:
                 if value is None:
                     continue
                 raise self._unknown(verb, name)
-            checked = values.check(field, value)
+            checked = values.check(field, value, now=self._moment)
             if field.type == "task" and checked is not None:
                 checked = self.store.resolve(checked)
             if field.stored:
@@ -777,16 +808,40 @@ class TaskManager:
             PluginError: The action failed in a way that its plugin did not foresee.
         """
         fields = self.host.fields_on(command)
-        positional, named = signature.bind(given, self.store.resolve, fields)
-        with explained(self.host, plugin, command):
-            return function(self._context(plugin.name), *positional, **named)
+        with self._reading(command, given) as rest:
+            positional, named = signature.bind(rest, self.store.resolve, fields, self._moment)
+            mark = self.host.calls.mark
+            with explained(self.host, plugin, command):
+                result = function(self._context(plugin.name), *positional, **named)
+                if self.host.calls.leave_opened(mark):
+                    raise RuntimeError("it left a transaction open")
+                return result
+
+    @contextmanager
+    def _reading(self, command: str, given: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """Let plugins say what is read, by options of theirs; gives what else was given."""
+        known = self.host.reading_options(command)
+        options = {name: values.check(known[name], given[name]) for name in given if name in known}
+        if not options:
+            yield given
+            return
+        rest = {name: value for name, value in given.items() if name not in options}
+        with ExitStack() as stack:
+            for each in self.host.implementations("task_reading", options):
+                stack.enter_context(explained(self.host, each.plugin, command))
+                context = self._context(each.plugin.name)
+                state = self.host.invoke(each, ctx=context, options=options, given=rest)
+                if state is not None:
+                    stack.enter_context(state)
+            yield rest
 
     def call(self, command: str, given: Mapping[str, Any], *, key: str = "") -> Any:
         """Run any action, the kernel's verbs included, by the name of its command.
 
         Args:
             command: As on the command line, such as `add` or `criteria confirm`.
-            given: Values by parameter name, checked as those of the command are.
+            given: Values by parameter name, checked as those of the command are; of an action about
+                one task also `if_version`.
             key: An idempotency key; done before under it, this gives the task that it was about.
 
         Raises:
@@ -797,8 +852,14 @@ class TaskManager:
         if command not in self._callable:
             self._callable[command] = self._action(command)
         plugin, function, signature = self._callable[command]
+        expected: tuple[str, int] | None = None
+        if "if_version" in given and "if_version" not in signature.names and signature.the_task:
+            given = dict(given)
+            version = values.check(_VERSION, given.pop("if_version"))
+            expected = (str(given.get(signature.the_task, "")), version)
         try:
-            with self.options(key=key, action=command):
+            action = named_action(command, given) if key else command
+            with self.options(key=key, action=action, expected=expected):
                 return self.run(command, plugin, function, signature, given)
         except AlreadyDone as done:
             return self.task_of(done.transaction_id)
@@ -840,7 +901,7 @@ class TaskManager:
             Conflict: The key was used for another action.
         """
         try:
-            with self.options(key=key, action=action):
+            with self.options(key=key, action=named_action(action, [arguments, named])):
                 return getattr(self, method_name(action))(*arguments, **named)
         except AlreadyDone as done:
             return self.task_of(done.transaction_id)
@@ -864,7 +925,7 @@ def explained(host: Host, plugin: Installed, command: str) -> Iterator[None]:
         yield
     except (TmError, AlreadyDone, BrokenPipeError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if host.strict or plugin.name not in host.enabled:
             raise
         raise PluginError(
@@ -881,15 +942,3 @@ def method_name(command: str) -> str:
     """The Python name of a command: `criteria confirm`: `criteria_confirm`, `import`: `import_`."""
     name = command.replace(" ", "_").replace("-", "_")
     return name + "_" if iskeyword(name) else name
-
-
-def _not_ours(database: Database) -> TmError:
-    from .errors import BlankStore, DatabaseError
-
-    if database.is_blank():
-        return BlankStore(f"{database.url} is empty", "tm init makes a task store of it")
-    if database.columns("tasks"):
-        return DatabaseError(
-            f"{database.url} belongs to the earlier task tool", "tm init in a new folder"
-        )
-    return DatabaseError(f"{database.url} is not a task store", "tm init in a new folder")

@@ -199,6 +199,15 @@ class Availability(NamedTuple):
     """A SELECT of the ids of tasks that can be taken up although they are in progress."""
 
 
+class Foreign(NamedTuple):
+    """A database of another tool, found where a store should be."""
+
+    what: str
+    """What it is, after its path: `belongs to the tool that was used before`."""
+    command: str
+    """The command that carries it over, without `tm`."""
+
+
 class Finding(NamedTuple):
     """What a health check found."""
 

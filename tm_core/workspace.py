@@ -11,9 +11,11 @@ from .configuration.config import Config
 from .configuration.settings import Layer
 from .context import Backend, Context, Database
 from .errors import NoStore, PluginError, is_refusal
+from .language.when import instant_now
 from .model import Plugin
-from .plugin_host.host import Host, guarded, in_code
+from .plugin_host.host import Host, in_code
 from .plugin_host.registry import describe, installed_plugins
+from .plugin_host.troubles import Trouble, recall, remember
 from .storage import location
 from .storage.location import FILE, FOLDER
 from .storage.sqlite import SQLiteBackend
@@ -104,8 +106,8 @@ class Workspace:
         found = False
         for plugin, provider in self.host.collect("config_providers", context):
             try:
-                with guarded():
-                    given = provider.get_config()
+                where = f"provider '{provider.name}'"
+                given = self.host.calls.call(plugin, where, provider.get_config)
                 layer = Layer("providers", f"{plugin.name}/{provider.name}", given)
                 config = self.config.with_layer(layer)
                 config.check(self.host.manifests())
@@ -158,11 +160,20 @@ class Workspace:
             "install and enable one, or change store.url",
         )
 
+    def troubles(self) -> list[Trouble]:
+        """What enabled plugins, as they are installed now, did wrong here in the last day."""
+        sources = {name: one.source for name, one in self.host.enabled.items()}
+        found = recall(self.folder, instant_now())
+        return [each for each in found if sources.get(each.plugin) == each.source]
+
     def close(self) -> None:
-        """Let go of the store."""
+        """Let go of the store, and remember what plugins did wrong."""
         if self._database is not None:
             self._database.close()
             self._database = None
+            now = instant_now()
+            if self.folder and (troubles := self.host.troubles(now)):
+                remember(self.folder, troubles, now)
 
 
 def _url(override: str, folder: str) -> str:

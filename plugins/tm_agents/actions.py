@@ -43,7 +43,7 @@ def register(
     if not name.strip():
         raise ValidationError("an agent needs a name")
     with ctx.tasks.transaction():
-        known = {row["id"]: row for row in _agents(ctx)}.get(id)
+        known = {row["id"]: row for row in known_agents(ctx)}.get(id)
         agent = known or {"type": None, "capabilities": [], "registered_at": ctx.now}
         agent = {**agent, "id": id, "name": name}
         if type is not None:
@@ -67,7 +67,7 @@ def list_agents(
     type: Annotated[str, Param("Only those of this type")] = "",
 ) -> list[dict[str, Any]]:
     """List the registered agents: new ones never acted, busy ones have a task in progress."""
-    found = _with_activity(ctx, _agents(ctx))
+    found = _with_activity(ctx, known_agents(ctx))
     return [
         agent
         for agent in found
@@ -89,17 +89,14 @@ def status(
     Raises:
         NotFound: Nothing is known of an agent of this name.
     """
-    agents = _agents(ctx)
+    agents = known_agents(ctx)
     if id is not None:
         agents = [agent for agent in agents if agent["id"] == id]
         if not agents:
+            if not is_known(ctx, id):
+                raise NotFound(f"no agent has the id '{id}'", "tm agents list shows the ids")
             agents = [_stranger(id)]
-    found = _with_activity(ctx, agents)
-    if id is not None and found[0]["registered_at"] is None and found[0]["status"] == "new":
-        has_tasks = ctx.query("SELECT 1 AS found FROM task WHERE assignee = ? LIMIT 1", [id])
-        if not has_tasks:
-            raise NotFound(f"no agent has the id '{id}'", "tm agents list shows the ids")
-    return found
+    return _with_activity(ctx, agents)
 
 
 def workload(ctx: Context) -> list[dict[str, Any]]:
@@ -114,7 +111,7 @@ def workload(ctx: Context) -> list[dict[str, Any]]:
         "completed": "status = 'completed' AND completed_at >= ?",
     }
     counts = [f"sum(CASE WHEN {test} THEN 1 ELSE 0 END) AS n_{n}" for n, test in columns.items()]
-    if _has_field(ctx, "estimated_hours"):
+    if has_field(ctx, "estimated_hours"):
         counts.append(
             f"sum(CASE WHEN {columns['open']} THEN estimated_hours END) AS estimated_hours"
         )
@@ -123,7 +120,7 @@ def workload(ctx: Context) -> list[dict[str, Any]]:
         " WHERE assignee IS NOT NULL AND status <> 'deleted' GROUP BY assignee",
         [parse_instant(f"-{DAYS}d")],
     )
-    known = {agent["id"]: agent for agent in _agents(ctx)}
+    known = {agent["id"]: agent for agent in known_agents(ctx)}
     by_id = {row["assignee"]: row for row in rows}
     last = _last_activity(ctx)
     found = [
@@ -139,12 +136,31 @@ def workload(ctx: Context) -> list[dict[str, Any]]:
         }
         for name in {**by_id, **known}
     ]
-    return sorted(
-        found, key=lambda each: (-each["open"], -(each["estimated_hours"] or 0), each["id"])
+    for each in found:
+        each["load"] = load_of(ctx, each)
+    return sorted(found, key=lambda each: (-each["load"], -each["open"], each["id"]))
+
+
+def load_of(ctx: Context, work: Row) -> float:
+    """How full somebody's hands are, in percent: of open tasks or of hours, whichever is more."""
+    by_tasks = work["open"] / ctx.settings["full_tasks"]
+    by_hours = (work["estimated_hours"] or 0) / ctx.settings["full_hours"]
+    load: float = round(100 * max(by_tasks, by_hours), 1)
+    return load
+
+
+def is_known(ctx: Context, name: str) -> bool:
+    """Whether somebody is registered, acted, or has or had a task."""
+    asked = (
+        "SELECT 1 AS found FROM agents_agent WHERE id = ? LIMIT 1",
+        "SELECT 1 AS found FROM task WHERE assignee = ? LIMIT 1",
+        "SELECT 1 AS found FROM event WHERE actor = ? LIMIT 1",
     )
+    return any(ctx.query(sql, [name]) for sql in asked)
 
 
-def _agents(ctx: Context) -> list[Row]:
+def known_agents(ctx: Context) -> list[Row]:
+    """What was told of the registered agents, by their ids' order."""
     rows = ctx.query("SELECT * FROM agents_agent ORDER BY id")
     return [{**row, "capabilities": json.loads(row["capabilities"])} for row in rows]
 
@@ -183,7 +199,7 @@ def _with_activity(ctx: Context, agents: Sequence[Row]) -> list[dict[str, Any]]:
     return found
 
 
-def _has_field(ctx: Context, name: str) -> bool:
+def has_field(ctx: Context, name: str) -> bool:
     """Whether tasks have a field, which another feature may declare."""
     try:
         ctx.tasks.field(name)

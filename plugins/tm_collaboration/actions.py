@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from tm_core.api import Context, Param, Task, TaskId, ValidationError
+from tm_core.api import Context, Param, Task, TaskId, ValidationError, mentions
 
 from . import contributions
 
@@ -72,6 +72,9 @@ def context(
         int, Param("At most so many of the last contributions; 0 for all", minimum=0)
     ] = 20,
     shared: Annotated[bool, Param("Without your own notes")] = False,
+    budget: Annotated[
+        int | None, Param("All that matters about the task, in so many tokens")
+    ] = None,
 ) -> dict[str, Any]:
     """Show who takes part in a task, what they told each other last, and your own notes.
 
@@ -79,7 +82,11 @@ def context(
         task: The task.
         limit: At most so many contributions, the last ones; 0 for all.
         shared: Without the notes of the one who asks.
+        budget: Instead, all that matters about the task, in at most so many tokens: see `brief`.
     """
+    if budget is not None:
+        text: dict[str, Any] = ctx.tasks.brief(task, budget=budget, shared=shared)
+        return text
     found = ctx.get(task)
     return {
         "task_id": found.id,
@@ -125,7 +132,7 @@ def _contribute(ctx: Context, task: str, kind: str, message: str) -> dict[str, A
     if not message.strip():
         raise ValidationError("the message is empty", "say what there is to say")
     private = kind == "note"
-    called = [] if private else contributions.mentions(message)
+    called = [] if private else mentions(message)
     data = {"message": message, **({"mentions": called} if called else {})}
     owner = ctx.actor if private else None
     with ctx.event(contributions.EVENTS[kind], task, private_to=owner, **data):

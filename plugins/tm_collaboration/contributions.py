@@ -1,9 +1,8 @@
-"""The tables of participants, contributions and mentions: written and read here only."""
+"""The tables of participants and contributions: written and read here only."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,14 +27,7 @@ CONTRIBUTION = (
 """What a contribution tells, in the words of a task's fields: so an imported one is checked."""
 PARTICIPANT = (Field("actor", "str", max_length=200), Field("joined_at", "datetime"))
 
-# No part of an address such as `bea@example.org`, or of a path.
-_MENTION = re.compile(r"(?<![\w@./+-])@(\w(?:[\w.-]*\w)?)")
 _COLUMNS = "SELECT task_id, at, actor, kind, message FROM collaboration_contribution"
-
-
-def mentions(message: str) -> list[str]:
-    """Who is named as `@name` in a message, each once."""
-    return list(dict.fromkeys(_MENTION.findall(message)))
 
 
 def put(ctx: Context, task_id: str, told: Sequence[Mapping[str, Any]]) -> None:
@@ -45,11 +37,6 @@ def put(ctx: Context, task_id: str, told: Sequence[Mapping[str, Any]]) -> None:
     for seq, each in enumerate(told, last + 1):
         key = {"id": os.urandom(8).hex()}
         ctx.put("collaboration_contribution", key, {"task_id": task_id, "seq": seq, **each})
-        if each["kind"] == "note":
-            continue  # nobody else is to hear of it
-        for name in mentions(each["message"]):
-            mention = {"contribution_id": key["id"], "name": name}
-            ctx.put("collaboration_mention", mention, {"task_id": task_id})
 
 
 def put_participant(ctx: Context, task_id: str, actor: str, joined_at: str) -> None:

@@ -47,6 +47,11 @@ plugin = Plugin(
             "Check the criteria without completing",
             "tm_criteria.views:checked",
         ),
+        "criteria recheck": Action(
+            "tm_criteria.rechecking:recheck",
+            "Tell which completed tasks no longer meet their criteria",
+            "tm_criteria.views:rechecked",
+        ),
         "criteria confirm": Action(
             "tm_criteria.actions:confirm",
             "Confirm a criterion that nothing measures",

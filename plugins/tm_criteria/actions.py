@@ -12,6 +12,7 @@ from tm_core.api import (
     Param,
     Task,
     TaskId,
+    UsageError,
     ValidationError,
 )
 
@@ -93,15 +94,24 @@ def check(
         list[str],
         Param("A value for the criteria, NAME=VALUE; may be repeated", options=("--set",)),
     ] = [],  # noqa: B006  # never changed
+    evidence: Annotated[
+        list[str], Param("A report to read names from: FILE, or NAME=FILE; may be repeated")
+    ] = [],  # noqa: B006  # never changed
 ) -> Report:
     """Check a task's criteria as if it were completed now, and write nothing.
 
     The exit code is 5 unless every criterion is passed.
+
+    Raises:
+        UsageError: Reports are given, and the feature that reads them is off.
     """
     found = ctx.get(task)
+    if evidence and "evidence" not in ctx.fields:
+        feature = ctx.feature_of("evidence")
+        raise UsageError(f"feature '{feature}' is disabled", f"tm config enable {feature}")
     if found.status in OPEN:
         found["status"], found["completed_at"] = "completed", ctx.now
-    facts = gather(ctx, found, ctx.gather_evidence(found), measurements)
+    facts = gather(ctx, found, ctx.gather_evidence(found, evidence), measurements)
     for sentence in facts.contradictions():
         ctx.warn(sentence)
     report = judge(ctx, found, facts)

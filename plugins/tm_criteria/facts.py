@@ -27,14 +27,24 @@ class Lookup(NamedTuple):
 
 
 def lookup(context: Mapping[str, Any], name: str) -> Lookup:
-    """The value of a dotted name: a key of its own, or a way into nested groups."""
+    """The value of a dotted name: a key of its own, or a way into nested groups.
+
+    A group with a member `value` stands for that value: `coverage` is `coverage.value`.
+    """
+    found = _inside(context, name)
+    if isinstance(found.value, Mapping) and "value" in found.value:
+        return Lookup(True, found.value["value"])
+    return found
+
+
+def _inside(context: Mapping[str, Any], name: str) -> Lookup:
     if name in context:
         return Lookup(True, context[name])
     for position, character in enumerate(name):
         if character == ".":
             group = context.get(name[:position])
             if isinstance(group, Mapping):
-                inner = lookup(group, name[position + 1 :])
+                inner = _inside(group, name[position + 1 :])
                 if inner.found:
                     return inner
     return Lookup(False)
@@ -88,6 +98,20 @@ class Facts(NamedTuple):
             if lookup(values, name).found:
                 return source
         return ""
+
+    def reports(self, name: str) -> list[dict[str, Any]]:
+        """The reports that a measured value was read from: `name`, `file`, `sha256`, `commit`.
+
+        The `evidence` hook tells them under `evidence.sources`, by the first part of their names.
+        """
+        if self.source(name) != "measured":
+            return []
+        told = lookup(self.measured, "evidence.sources").value
+        return [
+            {key: each.get(key) for key in ("name", "file", "sha256", "commit")}
+            for each in (told if isinstance(told, list) else ())
+            if isinstance(each, Mapping) and f"{name}.".startswith(f"{each.get('name')}.")
+        ]
 
     def claims(self) -> dict[str, dict[str, Any]]:
         """What was claimed, each beside what was measured, if it was."""

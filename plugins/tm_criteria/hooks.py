@@ -85,6 +85,9 @@ def judge(ctx: Context, task: Task, facts: Facts) -> dict[str, Any]:
     for result in report["results"]:
         if "values" in result:
             result["sources"] = {name: facts.source(name) for name in result["values"]}
+            reports = [each for name in result["values"] for each in facts.reports(name)]
+            if reports:
+                result["evidence"] = [r for n, r in enumerate(reports) if r not in reports[:n]]
     return report
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from tm_core.api import Output, visible
 
 from .actions import Confirmed, Report
+from .rechecking import Recheck
 
 _COLORS = {"passed": "green", "failed": "red", "unknown": "yellow"}
 
@@ -56,3 +57,17 @@ def confirmed(result: Confirmed, out: Output) -> None:
 def unconfirmed(result: Confirmed, out: Output) -> None:
     """A sentence."""
     out.say(f"Criterion {result.number} of task {result.task_id} is no longer confirmed")
+
+
+def rechecked(found: Recheck, out: Output) -> None:
+    """One line for each task, and one below it for each criterion that is not as it was."""
+    if not found.tasks:
+        out.say("No completed task was checked by its criteria")
+    colors = {"failed": "red", "unknown": "yellow", "stale": "yellow", "holds": "green"}
+    for task in found.tasks:
+        state = out.style(f"{task['state']:<7}", colors[task["state"]])
+        out.data(f"{state} {task['id']} {visible(task['title'])}")
+        for result in task["results"]:
+            told = [result["reason"]] if result["state"] != "passed" else []
+            for reason in [*told, *result["stale"]]:
+                out.data(f"          {result['number']}. {visible(reason)}")

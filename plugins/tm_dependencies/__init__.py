@@ -45,6 +45,9 @@ plugin = Plugin(
             "tm_dependencies.views:recounted",
             writes=True,
         ),
+        "dependencies list": Action(
+            "tm_dependencies.actions:list_edges", "List which unfinished task waits for which"
+        ),
         "ready": Action(
             "tm_dependencies.actions:ready",
             "List the tasks that can be started, the most useful first",

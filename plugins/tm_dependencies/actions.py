@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from tm_core.api import Context, NotFound, Page, Param, Task, TaskId, UsageError
+from tm_core.api import Context, NotFound, Page, Param, Row, Task, TaskId, UsageError
 
 from . import edges, weights
 from .order import Ranked, Ready, decided_by
@@ -49,6 +49,11 @@ def remove(
             weights.recount(ctx, weights.sources(ctx, chosen))
             edges.settle(ctx, ctx.get(task))
         return edges.summary(ctx, ctx.get(task))
+
+
+def list_edges(ctx: Context) -> list[Row]:
+    """List which unfinished task waits for which other one: all that still holds something up."""
+    return edges.between_unfinished(ctx)
 
 
 def _chosen(task: str, known: list[str], prefix: str) -> str:

@@ -49,6 +49,17 @@ def waiting(ctx: Context, task_id: str) -> list[Row]:
     )
 
 
+def between_unfinished(ctx: Context) -> list[Row]:
+    """All edges of which neither end is finished: `task_id`, `depends_on`."""
+    return ctx.query(
+        "SELECT edge.task_id, edge.depends_on FROM dependencies_edge AS edge"
+        " CROSS JOIN task AS dependent CROSS JOIN task AS other"
+        " WHERE dependent.id = edge.task_id AND other.id = edge.depends_on"
+        f" AND dependent.status IN ({_OPEN_LIST}) AND other.status IN ({_OPEN_LIST})"
+        " ORDER BY edge.created_at, edge.task_id, edge.depends_on"
+    )
+
+
 def tasks_among(ctx: Context, ids: Sequence[str]) -> dict[str, Row]:
     """Those of these ids that are tasks: id, title and status, by id."""
     found: list[Row] = []

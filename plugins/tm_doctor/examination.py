@@ -13,6 +13,7 @@ from tm_core.api import (
     TmError,
     Workspace,
     describe,
+    format_local,
     signature_of,
 )
 
@@ -31,9 +32,11 @@ def examine(workspace: Workspace, open_store: Callable[[], TaskManager]) -> Iter
     yield from trouble
     if manager is not None:
         yield from _store(manager)
+        yield from _left_behind(manager)
         yield from _handlers(manager)
         yield from manager.health()
     yield from _failures(workspace.host)
+    yield from _earlier(workspace)
 
 
 def _configuration(workspace: Workspace) -> Iterator[Finding]:
@@ -66,6 +69,29 @@ def _failures(host: Host) -> Iterator[Finding]:
         hint = f"tm config disable {failure.plugin}, or tell its authors"
         text = f"{failure.source}: {failure.where}: {failure.cause}"
         yield Finding("error", f"plugin {failure.plugin}", text, hint)
+
+
+def _earlier(workspace: Workspace) -> Iterator[Finding]:
+    """What plugins did wrong in earlier commands, whose lines nobody may have read."""
+    told = {(each.plugin, each.where, each.cause) for each in workspace.host.failures}
+    for trouble in workspace.troubles():
+        if (trouble.plugin, trouble.where, trouble.cause) not in told:
+            often = f", {trouble.times} times" if trouble.times > 1 else ""
+            yield Finding(
+                trouble.level,
+                f"plugin {trouble.plugin}",
+                f"{trouble.source}: {trouble.where}: {trouble.cause}"
+                f" (last {format_local(trouble.at)}{often})",
+                f"tm config disable {trouble.plugin}, or tell its authors",
+            )
+
+
+def _left_behind(manager: TaskManager) -> Iterator[Finding]:
+    known = {one.name for one in manager.host.installed} | {"kernel"}
+    for row in manager.database.query("SELECT DISTINCT owner FROM migration ORDER BY owner"):
+        if row["owner"] not in known:
+            text = f"'{row['owner']}' is not installed; all that it wrote is kept"
+            yield Finding("warning", f"plugin {row['owner']}", text, "install it to use it again")
 
 
 def _store(manager: TaskManager) -> Iterator[Finding]:

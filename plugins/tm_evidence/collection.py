@@ -37,6 +37,7 @@ class Collection:
         self._warn = warn
         self._reports: list[Report] = []
         self._sources: list[dict[str, Any]] = []
+        self._git: dict[str, Any] = {}
 
     def read(self, source: str, *, asked_for: bool) -> None:
         """Read `FILE`, `GLOB`, or either after `NAME=`.
@@ -45,7 +46,9 @@ class Collection:
             NotFound: It was asked for and matches nothing.
             ValidationError: It lies outside the project, or is too large.
         """
-        name, _, pattern = source.rpartition("=")
+        name, _, pattern = source.partition("=")
+        if not name.isidentifier():
+            name, pattern = "", source
         pattern = os.path.join(self._project, os.path.expanduser(pattern))
         paths = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]
         paths = [path for path in paths if os.path.isfile(path)]
@@ -94,6 +97,13 @@ class Collection:
             }
         )
 
+    def add_git(self, facts: dict[str, Any]) -> None:
+        """Take over what the repository tells; no report may speak for it."""
+        self._git = facts
+        self._sources.append(
+            {"name": "git", "kind": "git", "file": None, "sha256": None, "commit": facts["commit"]}
+        )
+
     def names(self) -> dict[str, Any]:
         """All names, nested: `{"tests": {"failed": 0}, "evidence": {"sources": [...]}}`."""
         found: dict[str, Any] = {}
@@ -104,7 +114,12 @@ class Collection:
             merged, conflicts = reports.merge(group)
             for conflict in conflicts:
                 self._warn(conflict)
+            if any(report.kind == "coverage" for report in group):
+                # What the bare name `coverage` stands for in a criterion.
+                merged = {"value": merged.get("total", merged.get("line")), **merged}
             found[name] = merged
+        if self._git:
+            found["git"] = self._git
         if self._sources:
             found["evidence"] = {"sources": self._sources}
         return found

@@ -34,7 +34,6 @@ def evidence(ctx: Context, task: Task, sources: Sequence[str]) -> Mapping[str, A
         collection.read(source, asked_for=True)
     for pattern in settings["files"]:
         collection.read(pattern, asked_for=False)
-    names = collection.names()
     if facts:
-        names["git"] = facts
-    return names
+        collection.add_git(facts)
+    return collection.names()

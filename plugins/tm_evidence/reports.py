@@ -152,37 +152,46 @@ def _percent(covered: float, total: float) -> float | None:
     return round(100.0 * covered / total, 4) if total else None
 
 
+def _shares(lines: tuple[float, float], branches: tuple[float, float]) -> dict[str, Any]:
+    """Shares of pairs of covered and all; the whole is reckoned as coverage.py's report does.
+
+    It counts a branch like a line: coverage.py, `results.py`, `Numbers.ratio_covered`.
+    """
+    both = lines[0] + branches[0], lines[1] + branches[1]
+    return _known(
+        {"line": _percent(*lines), "branch": _percent(*branches), "total": _percent(*both)}
+    )
+
+
 def _known(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
 def _coverage_py(totals: dict[str, Any]) -> dict[str, Any]:
     try:
-        return _known(
-            {
-                "line": _percent(totals["covered_lines"], totals["num_statements"]),
-                "branch": _percent(
-                    totals.get("covered_branches", 0), totals.get("num_branches", 0)
-                ),
-                "total": round(float(totals["percent_covered"]), 4),
-            }
-        )
+        lines = totals["covered_lines"], totals["num_statements"]
+        branches = totals.get("covered_branches", 0), totals.get("num_branches", 0)
+        return _shares(lines, branches) | {"total": round(float(totals["percent_covered"]), 4)}
     except (KeyError, TypeError, ValueError) as error:
         raise Unreadable(f"coverage totals are not complete: {error}") from error
 
 
 def _cobertura(root: Any) -> dict[str, Any]:
-    def share(valid: str, covered: str, rate: str) -> float | None:
-        if root.get(valid) is not None and root.get(covered) is not None:
-            return _percent(float(root.get(covered)), float(root.get(valid)))
-        return round(100.0 * float(root.get(rate)), 4) if root.get(rate) else None
+    def counts(kind: str) -> tuple[float, float] | None:
+        covered, valid = root.get(f"{kind}-covered"), root.get(f"{kind}-valid")
+        return None if covered is None or valid is None else (float(covered), float(valid))
+
+    def rate(kind: str) -> dict[str, Any]:
+        share = root.get(f"{kind}-rate")
+        return {kind: round(100.0 * float(share), 4)} if share else {}
 
     try:
-        return _known(
-            {
-                "line": share("lines-valid", "lines-covered", "line-rate"),
-                "branch": share("branches-valid", "branches-covered", "branch-rate"),
-            }
+        lines, branches = counts("lines"), counts("branches")
+        if lines is not None and branches is not None:
+            return _shares(lines, branches)
+        line = rate("line") if lines is None else _known({"line": _percent(*lines)})
+        return line | (
+            rate("branch") if branches is None else _known({"branch": _percent(*branches)})
         )
     except ValueError as error:
         raise Unreadable(f"Cobertura figures are no numbers: {error}") from error
@@ -201,9 +210,7 @@ def _lcov(text: str) -> dict[str, Any]:
                 raise Unreadable(f"LCOV: {line!r} has no number") from error
     if open_record:
         raise Unreadable("LCOV: the last record is not ended")
-    return _known(
-        {"line": _percent(sums["LH"], sums["LF"]), "branch": _percent(sums["BRH"], sums["BRF"])}
-    )
+    return _shares((sums["LH"], sums["LF"]), (sums["BRH"], sums["BRF"]))
 
 
 def _sarif(data: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""Watch: what is new for whoever asks, from the log, each reader with a place of his own."""
+"""Watch: what is new for whoever asks, from the log, each reader with a place of their own."""
 
 from tm_core.api import Action, Command, Plugin, Setting
 
 plugin = Plugin(
     name="watch",
-    summary="Tells each reader what is new for him",
+    summary="Tells each reader what is new for them",
     actions={
         "notifications": Action(
             "tm_watch.actions:notifications", "Give what is new for you, as data", hidden=True
@@ -16,7 +16,15 @@ plugin = Plugin(
     commands={"watch": Command("tm_watch.command:watch", "Show what is new for you")},
     config={
         "broadcasts": Setting(
-            "list", ["collaboration.discovered"], "Types of event that concern everybody"
+            "list",
+            ["collaboration.discovered", "agents.announced"],
+            "Types of event that concern everybody",
+        ),
+        "newcomer_events": Setting(
+            "int",
+            10_000,
+            "Of the log, so many last events are looked at for who never asked before",
+            minimum=0,
         ),
         "interval": Setting(
             "float", 0.5, "Seconds between two looks of watch --follow", minimum=0.05, maximum=3600

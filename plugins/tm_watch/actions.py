@@ -23,17 +23,17 @@ def notifications(
         int | None, Param("Since this event, instead of what you have seen", minimum=0)
     ] = None,
 ) -> dict[str, Any]:
-    """Give what is new for the actor since he last asked, in the order in which it happened.
+    """Give what is new for the actor since the last time, in the order in which it happened.
 
     Args:
         everything: Also what does not concern the actor.
-        own: Also what the actor did himself.
+        own: Also what the actor did.
         peek: Let it be new the next time, too.
         limit: At most so many; what is left out stays new. 0 for all.
         after: Since this event of the log, instead of since what was seen.
     """
-    start = _seen(ctx) if after is None else after
     until = int(ctx.query("SELECT max(seq) AS seq FROM event")[0]["seq"] or 0)
+    start = _start(ctx, until) if after is None else after
     found = news.since(ctx, start, until, news.Choice(everything, own))
     items = list(islice(found, limit + 1)) if limit else list(found)
     more = bool(limit) and len(items) > limit
@@ -46,12 +46,18 @@ def notifications(
 
 def seen(ctx: Context, event: Annotated[int, Param("An event's number", minimum=0)]) -> None:
     """Remember that the actor has read the log up to an event; never backwards."""
-    if event > _seen(ctx):
+    if event > (_seen(ctx) or 0):
         with ctx.tasks.transaction():
-            if event > _seen(ctx):  # the same reader may watch in two places
+            if event > (_seen(ctx) or 0):  # the same reader may watch in two places
                 ctx.keep("watch_cursor", {"reader": ctx.actor}, {"seq": event})
 
 
-def _seen(ctx: Context) -> int:
+def _start(ctx: Context, until: int) -> int:
+    """The event after which things are new: who never asked is not told of a whole past."""
+    known = _seen(ctx)
+    return max(0, until - int(ctx.settings["newcomer_events"])) if known is None else known
+
+
+def _seen(ctx: Context) -> int | None:
     rows = ctx.query("SELECT seq FROM watch_cursor WHERE reader = ?", [ctx.actor])
-    return int(rows[0]["seq"]) if rows else 0
+    return int(rows[0]["seq"]) if rows else None

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import click
 
-from tm_core.api import DatabaseError, Output, TmError, UsageError, visible
+from tm_core.api import DatabaseError, Output, Run, UsageError, current_run, visible
+
+Runner = Callable[[Mapping[str, Any]], None]
+"""Deals with one notification; raises TmError when it cannot."""
 
 
-class Run(Protocol):
-    """One run of `tm`: the object that all commands share."""
-
-    manager: Any
-    output: Output
+_URGENT = ("high", "critical")
+"""What a message may say of itself, the lower first."""
 
 
 @click.command(
@@ -35,10 +33,11 @@ class Run(Protocol):
 @click.option("-f", "--follow", is_flag=True, help="Go on until you stop it")
 @click.option(
     "--exec",
-    "program",
+    "command",
     metavar="COMMAND",
-    help="Run this for each, with the event as JSON on its standard input",
+    help="Run this for each, with the event as JSON on its standard input; you are asked first",
 )
+@click.option("--yes", is_flag=True, help="Let --exec run this once without being asked")
 @click.pass_context
 def watch(
     ctx: click.Context,
@@ -47,17 +46,28 @@ def watch(
     peek: bool,
     limit: int,
     follow: bool,
-    program: str | None,
+    command: str | None,
+    yes: bool,
 ) -> None:
     """What was shown is seen, and nothing else: an interrupted run loses nothing."""
     if follow and limit:
         raise UsageError("--follow shows all there is, it takes no --limit")
-    arguments = _split(program) if program is not None else []
-    run: Run = ctx.obj
+    run = current_run()
+    runner = None if command is None else _runner(run, command, yes)
     try:
-        _watch(run, {"everything": everything, "own": own}, limit, follow, arguments, peek)
+        _watch(run, {"everything": everything, "own": own}, limit, follow, runner, peek)
     except BrokenPipeError:
         ctx.exit(0)  # whoever read it has seen enough
+
+
+def _runner(run: Run, command: str, yes: bool) -> Runner:
+    """What runs the command for a notification, once its user agrees to it."""
+    from . import program
+
+    words = program.split(command)
+    if not yes:
+        program.ensure_consent(command, words, run.manager.workspace.project)
+    return partial(program.run, words)
 
 
 def _watch(
@@ -65,7 +75,7 @@ def _watch(
     choice: dict[str, bool],
     limit: int,
     follow: bool,
-    arguments: Sequence[str],
+    runner: Runner | None,
     peek: bool,
 ) -> None:
     manager, out = run.manager, run.output
@@ -73,7 +83,7 @@ def _watch(
     identity = _identity(manager.database.url)
     found = manager.notifications(limit=limit, **options)
     _show(found["notifications"], out, lines=follow)
-    _done(run, found, arguments, peek)
+    _done(run, found, runner, peek)
     if found["more"]:
         out.say("There is more: tm watch again")
     while follow:
@@ -81,26 +91,12 @@ def _watch(
         found = manager.notifications(after=found["seen"], **options)
         if found["notifications"]:
             _show(found["notifications"], out, lines=True)
-            _done(run, found, arguments, peek)
-
-
-def _split(program: str) -> list[str]:
-    """The words of a command that was typed, without a shell. Raises UsageError."""
-    try:
-        words = shlex.split(program, posix=os.name != "nt")
-    except ValueError as error:
-        raise UsageError(f"--exec: {str(error).lower()}: {visible(program)}") from None
-    if not words:
-        raise UsageError("--exec needs a command")
-    found = shutil.which(words[0])
-    if found is None:
-        raise UsageError(f"--exec: there is no program '{visible(words[0])}'")
-    return [found, *words[1:]]
+            _done(run, found, runner, peek)
 
 
 def _show(items: Sequence[dict[str, Any]], out: Output, *, lines: bool) -> None:
     """A list, or in an endless run one line for each; who is mentioned reads that first."""
-    ordered = sorted(items, key=lambda item: not item["mentioned"])
+    ordered = sorted(items, key=lambda item: (not item["mentioned"], -_urgency(item)))
     if out.as_json:
         if lines:
             for item in ordered:
@@ -117,8 +113,14 @@ def _show(items: Sequence[dict[str, Any]], out: Output, *, lines: bool) -> None:
     sys.stdout.flush()
 
 
+def _urgency(item: dict[str, Any]) -> int:
+    return _URGENT.index(item["priority"]) + 1 if item["priority"] in _URGENT else 0
+
+
 def _line(item: dict[str, Any], out: Output) -> str:
     kind = "mentioned" if item["mentioned"] else item["type"].removeprefix("task.")
+    if _urgency(item):
+        kind = f"{kind} {item['priority']}"
     label = out.style(f"[{visible(kind).replace('.', ' ').upper()}]", "bold")
     task = f"{item['task_id']} {visible(item['title'] or '')}".strip() if item["task_id"] else ""
     text = visible(item["message"])
@@ -127,13 +129,13 @@ def _line(item: dict[str, Any], out: Output) -> str:
     return f"{label} {': '.join(parts)} ({visible(item['actor'])}, {out.when(item['at'])})"
 
 
-def _done(run: Run, found: dict[str, Any], arguments: Sequence[str], peek: bool) -> None:
+def _done(run: Run, found: dict[str, Any], runner: Runner | None, peek: bool) -> None:
     """Run the command for each, and remember what has been dealt with."""
     reached = None
     try:
-        if arguments:
+        if runner is not None:
             for item in found["notifications"]:
-                _execute(arguments, item)
+                runner(item)
                 reached = item["seq"]
         reached = found["seen"]
     finally:
@@ -142,22 +144,6 @@ def _done(run: Run, found: dict[str, Any], arguments: Sequence[str], peek: bool)
                 run.manager.notifications_seen(reached)
             except DatabaseError as error:
                 run.output.warn(f"all of this will be new again: {error.message}")
-
-
-def _execute(arguments: Sequence[str], item: dict[str, Any]) -> None:
-    text = json.dumps(item, ensure_ascii=False) + "\n"
-    try:
-        done = subprocess.run(
-            arguments, input=text, encoding="utf-8", errors="backslashreplace", check=False
-        )
-    except OSError as error:
-        raise TmError(f"--exec: {visible(arguments[0])}: {error.strerror}") from error
-    if done.returncode:
-        raise TmError(
-            f"--exec: {visible(arguments[0])} gave exit code {done.returncode}"
-            f" at event {item['seq']}",
-            "that event and what follows stay new",
-        )
 
 
 def _wait(manager: Any, seen: int, identity: tuple[int, int] | None) -> None:

@@ -1,7 +1,8 @@
 """What is new for a reader, worked out from the log alone.
 
-Other features meet here in what their events say: `mentions` names who is called, `participants`
-who takes part in the task from then on, and `message` is what was said.
+Other features meet here in what their events say: `mentions` names who is called, as does `@name`
+in any text of an event, `participants` who takes part in the task from then on, and `message` is
+what was said.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from tm_core.api import Context, Row, readable, summary
+from tm_core.api import Context, Row, mentions, readable, summary
 
 _BATCH = 500
 
@@ -21,7 +22,7 @@ class Choice(NamedTuple):
     everything: bool = False
     """Also what does not concern the reader."""
     own: bool = False
-    """Also what the reader did himself."""
+    """Also what the reader did."""
 
 
 def since(ctx: Context, after: int, until: int, choice: Choice) -> Iterator[dict[str, Any]]:
@@ -38,7 +39,7 @@ def since(ctx: Context, after: int, until: int, choice: Choice) -> Iterator[dict
             row["data"] = json.loads(row["data"])
         joined = set() if choice.everything else _joined(ctx, rows)
         for row in rows:
-            mentioned = ctx.actor in _names(row["data"], "mentions")
+            mentioned = _calls(row["data"], ctx.actor)
             wanted = choice.everything or (choice.own and row["actor"] == ctx.actor)
             if _is_news(ctx, row) and (wanted or mentioned or _concerns(ctx, row, joined)):
                 yield _entry(row, mentioned)
@@ -54,7 +55,7 @@ def _condition(ctx: Context, choice: Choice) -> tuple[str, list[Any]]:
     conditions: list[str] = ["1 = 1"]
     parameters: list[Any] = []
     if not choice.own:
-        # That a task of his was released is news also for the one who finished what it waited for.
+        # That one's task was released is news also for the one who finished what it waited for.
         conditions.append(
             "(event.actor <> ? OR (event.type = 'task.unblocked' AND EXISTS (SELECT 1 FROM event"
             " AS cause WHERE cause.transaction_id = event.transaction_id"
@@ -67,11 +68,12 @@ def _condition(ctx: Context, choice: Choice) -> tuple[str, list[Any]]:
         either = [
             "task.assignee = ?",
             "task.created_by = ?",
-            contains("event.data", "?"),  # who is mentioned, or had the task before
+            contains("event.data", "?"),  # who is named in it, or had the task before
+            contains("event.data", "?"),  # who is called in a text of it
             "EXISTS (SELECT 1 FROM event AS joined WHERE joined.task_id = event.task_id"
             f" AND {contains('joined.data', '?')} AND {contains('joined.data', '?')})",
         ]
-        parameters += [me, me, quoted, '"participants":', quoted]
+        parameters += [me, me, quoted, f"@{quoted[1:-1]}", '"participants":', quoted]
         if choice.own:
             either.append("event.actor = ?")
             parameters.append(me)
@@ -129,6 +131,22 @@ def _names(data: Any, key: str) -> list[Any]:
     return names if isinstance(names, list) else []
 
 
+def _calls(data: Any, name: str) -> bool:
+    """Whether an event calls somebody: in its `mentions`, or anew in one of its texts."""
+    if name in _names(data, "mentions"):
+        return True
+    if "undoes" in data:
+        return False  # what it brings back was said before
+    before = data.get("before") or {}
+    told = [data, data.get("after") or {}]
+    return any(
+        name in mentions(text) and name not in mentions(str(before.get(key) or ""))
+        for each in told
+        for key, text in each.items()
+        if isinstance(text, str) and "@" in text
+    )
+
+
 def _entry(row: Row, mentioned: bool) -> dict[str, Any]:
     data = row["data"]
     people = _names(data, "participants")
@@ -144,4 +162,5 @@ def _entry(row: Row, mentioned: bool) -> dict[str, Any]:
         "title": title,
         "message": said if isinstance(said, str) else summary(event),
         "mentioned": mentioned,
+        "priority": data["priority"] if isinstance(data.get("priority"), str) else None,
     }

@@ -6,8 +6,11 @@ The three tests of each hook are named `test_<hook>_works`, `test_<hook>_raises`
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +23,11 @@ from tm_core.api import (
     Change,
     Conflict,
     Context,
+    DatabaseError,
     Event,
     Field,
     Finding,
+    Foreign,
     Hook,
     Plugin,
     PluginError,
@@ -768,6 +773,54 @@ def test_an_unknown_kind_of_store_names_the_known(make: Make, tm_environ: Path) 
         TaskManager.open("nowhere://x", plugins=[plugin])
 
 
+# foreign_store
+
+
+def open_foreign(*plugins: Plugin, **options: Any) -> None:
+    """Open a database with a table that is not ours, in the current test's folder."""
+    path = Path(os.environ["HOME"]) / "theirs.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS theirs (id TEXT)")
+    TaskManager.open(str(path), plugins=plugins, **options)
+
+
+def test_foreign_store_works(make: Make, tm_environ: Path) -> None:
+    plugin = make(foreign_store=lambda path: Foreign("is theirs", "take-over"))
+    with pytest.raises(DatabaseError, match=r"theirs\.db is theirs$") as caught:
+        open_foreign(plugin)
+    assert caught.value.hint == "tm take-over"
+    with pytest.raises(DatabaseError, match="is not a task store"):
+        open_foreign(make(foreign_store=lambda path: None))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "cause"),
+    [(boom, BOOM), (lambda path: "it", "TypeError: foreign_store gave str, not a Foreign")],
+)
+def test_foreign_store_raises(
+    wrong: Callable[[str], Any], cause: str, make: Make, tm_environ: Path
+) -> None:
+    said: list[str] = []
+    with pytest.raises(DatabaseError, match="is not a task store"):
+        open_foreign(make(foreign_store=wrong), report=said.append)
+    assert said == blamed("foreign_store", cause)
+
+
+def test_a_database_of_others_is_not_written(make: Make, tm_environ: Path) -> None:
+    with pytest.raises(DatabaseError, match="is not a task store"):
+        open_foreign()
+    path = Path(os.environ["HOME"]) / "theirs.db"
+    before = path.read_bytes()
+    with pytest.raises(DatabaseError, match="is not a task store"):
+        open_foreign(create=True)
+    assert path.read_bytes() == before
+
+
+def in_code_of(tm: TaskManager) -> list[Plugin]:
+    made = (one for one in tm.host.installed if not one.distribution)
+    return [one.manifest for one in made if one.manifest is not None]
+
+
 # Off
 
 EXERCISES: dict[str, Callable[[TaskManager], object]] = {
@@ -780,6 +833,7 @@ EXERCISES: dict[str, Callable[[TaskManager], object]] = {
     "task_availability": lambda tm: tm.ask(),
     "criterion_validators": lambda tm: tm.ask(),
     "evidence": lambda tm: tm.complete(tm.add("x").id),
+    "task_reading": lambda tm: tm.ask(as_of="x"),
     "metric_calculators": lambda tm: tm.ask(),
     "event_handlers": lambda tm: tm.add("x"),
     "config_providers": lambda tm: None,  # opening the store asks for them
@@ -787,8 +841,13 @@ EXERCISES: dict[str, Callable[[TaskManager], object]] = {
     "storage_backends": lambda tm: TaskManager.open(
         "elsewhere://x", plugins=[one.manifest for one in tm.host.installed[-1:] if one.manifest]
     ),
+    "foreign_store": lambda tm: open_foreign(*in_code_of(tm)),
 }
 """What makes the kernel call each hook."""
+
+AS_OF = Field("as_of", "str", on=("ask",), stored=False)
+NEEDS: dict[str, Any] = {"task_reading": {"fields": (AS_OF,), "when": ("as_of",)}}
+"""What a plugin must declare besides, so that the kernel calls the hook."""
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -801,13 +860,16 @@ def test_a_plugin_that_is_off_is_not_touched(
         f"from tm_core.api import hookimpl\n@hookimpl\ndef {hook}():\n    return ()\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    off = Plugin("probe", "Probe", hooks={hook: Hook(name)}, enabled=False)
+    needs = NEEDS.get(hook, {"fields": (), "when": ()})
+    hooks = {hook: Hook(name, needs["when"])}
+    off = Plugin("probe", "Probe", fields=needs["fields"], hooks=hooks, enabled=False)
 
     def exercise(plugin: Plugin) -> None:
         try:
             EXERCISES[hook](store(asker(hook), plugin))
         except TmError:
-            assert hook == "storage_backends"  # nobody offers this kind of store
+            # Nobody offers this kind of store, or option, or knows it.
+            assert hook in ("storage_backends", "foreign_store", "task_reading")
 
     exercise(off)
     assert name not in sys.modules
@@ -829,6 +891,46 @@ def test_every_hook_is_documented() -> None:
 
     for hook in HOOKS:
         assert "Runs" in (getattr(Hooks, hook).__doc__ or "") or hook == "event_handlers", hook
+
+
+# task_reading
+
+
+def test_task_reading_works(make: Make, store: Open) -> None:
+    seen: list[Any] = []
+
+    @contextmanager
+    def other(ctx: Context) -> Iterator[None]:
+        """Read another table in place of the store's."""
+        database = ctx.database
+        database.execute("CREATE TEMPORARY TABLE task AS SELECT * FROM task")
+        database.execute("UPDATE task SET title = 'as it was'")
+        yield
+        database.execute("DROP TABLE temp.task")
+        seen.append("left")
+
+    def task_reading(ctx: Context, options: Any, given: Any) -> Any:
+        seen.append((dict(options), dict(given)))
+        return other(ctx)
+
+    def titles(ctx: Context, extra: int = 0) -> list[str]:
+        """Look."""
+        return [task.title for task in ctx.find()]
+
+    looks = Plugin("looks", "", actions={"ask": Action(titles, "")})
+    tm = store(make(**NEEDS["task_reading"], task_reading=task_reading), looks)
+    tm.add("as it is")
+    assert tm.ask(extra=3, as_of="y") == ["as it was"]
+    assert seen == [({"as_of": "y"}, {"extra": 3}), "left"]
+    assert tm.ask() == ["as it is"]
+    assert len(seen) == 2
+
+
+def test_task_reading_raises(make: Make, store: Open) -> None:
+    tm = store(make(**NEEDS["task_reading"], task_reading=boom), asker("task_reading"))
+    with pytest.raises(PluginError, match=f"plugin 'probe'.*{BOOM[:5]}"):
+        tm.ask(as_of="y")
+    tm.ask()
 
 
 # How plugins are called
@@ -1050,7 +1152,7 @@ def test_tm_strict_raises_what_the_plugin_raised(
     hook: str, make: Make, store: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TM_STRICT", "1")
-    tm = store(make(**{hook: boom}), asker(hook))
+    tm = store(make(**NEEDS.get(hook, {}), **{hook: boom}), asker(hook))
     with pytest.raises(ValueError, match="bad\nday"):
         EXERCISES[hook](tm)
 

@@ -267,3 +267,56 @@ def test_installed_command_works(built: Built, installed: Installed) -> None:
     assert task in strings(json.loads(installed.tm("list", "--json")))
     listed = strings(json.loads(installed.tm("plugins", "list", "--json")))
     assert set(entry_points(built.wheel)["tm.plugins"]) - listed == set()
+
+
+EXAMPLES = ("tm-hello", "tm-signoff", "tm-standup")
+TUTORIAL = """
+import os
+from pathlib import Path
+from tm_core.testing import Cli, run_readme
+
+def test_the_tutorial_is_a_run(tm_environ):
+    run_readme(Path(os.environ["TUTORIAL"]), Cli(tm_environ))
+"""
+
+
+@pytest.fixture(scope="module")
+def examples(built: Built, installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install a wheel of each example beside the wheel of the project; gives their sources."""
+    folder = tmp_path_factory.mktemp("examples")
+    for name in EXAMPLES:
+        source = folder / name
+        shutil.copytree(built.source / "docs" / "examples" / name, source)
+        run(sys.executable, "-m", "build", "--wheel", "-o", folder / "dist", source, cwd=folder)
+    pip = (installed.bin / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check")
+    wheels = sorted((folder / "dist").glob("*.whl"))
+    assert len(wheels) == len(EXAMPLES)
+    run(*pip, "pytest>=8", cwd=folder)
+    run(*pip, "--no-index", "--no-deps", *wheels, cwd=folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_works_beside_the_wheel_of_the_project(
+    name: str, examples: Path, installed: Installed
+) -> None:
+    feature = name.removeprefix("tm-")
+    states = {row["name"]: row["state"] for row in json.loads(installed.tm("plugins", "--json"))}
+    assert states[feature] == "on"
+    # Its tests alone: what they import is what is installed.
+    tests = examples / f"tests of {name}"
+    tests.mkdir()
+    for part in ("tests", "README.md", "pyproject.toml"):
+        source = examples / name / part
+        (shutil.copytree if source.is_dir() else shutil.copy2)(source, tests / part)
+    run(installed.bin / "python", "-m", "pytest", "-q", cwd=tests, env=installed.env)
+
+
+def test_the_tutorial_is_a_run(
+    built: Built, examples: Path, installed: Installed, tmp_path: Path
+) -> None:
+    (tmp_path / "test_tutorial.py").write_text(TUTORIAL, encoding="utf-8")
+    page = built.source / "docs" / "tutorial" / "first-plugin.md"
+    env = {**installed.env, "TUTORIAL": str(page)}
+    command = (installed.bin / "python", "-m", "pytest", "-q", "-p", "tm_core.testing")
+    run(*command, cwd=tmp_path, env=env)

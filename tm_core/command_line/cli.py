@@ -10,7 +10,7 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import click
@@ -18,6 +18,7 @@ from click.exceptions import NoArgsIsHelpError
 
 from tm_core import __version__
 from tm_core.errors import FeatureDisabled, TmError, UsageError
+from tm_core.language.when import instant_now
 
 from .invocation import Invocation, of
 from .output import standard, unwritable
@@ -189,11 +190,16 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run one command and give its exit code. Never raises."""
+def run(arguments: Sequence[str], clock: Callable[[], str] = instant_now) -> int:
+    """Run one command and give its exit code. Never raises.
+
+    Args:
+        arguments: What comes after `tm`.
+        clock: Gives the present instant, UTC, canonical.
+    """
     arguments = list(arguments)
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    invocation = Invocation("--json" in arguments[:end])
+    invocation = Invocation("--json" in arguments[:end], clock=clock)
     if os.environ.get("_TM_COMPLETE"):
         # In the middle of a line that somebody types, no sentence is welcome.
         invocation.output.silence()

@@ -6,7 +6,7 @@ import os
 
 import click
 
-from tm_core.errors import BlankStore, Conflict
+from tm_core.errors import BlankStore, Conflict, ForeignStore
 from tm_core.storage.location import FILE, FOLDER, find, repository
 
 from .invocation import Invocation, of
@@ -36,6 +36,9 @@ def init(here: bool) -> None:
             run.manager  # noqa: B018  # opening it checks it and brings it up to date
         except BlankStore:  # as an interrupted run leaves it
             created = True
+        except ForeignStore as error:
+            click.get_current_context().invoke(run.command(error.command))
+            return
     if created and not wanted:
         _check_used(run, folder, here)
     if created and not run.output.dry_run:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import click
 
-from tm_core.engine.changes import AlreadyDone
+from tm_core.engine.changes import AlreadyDone, named_action
 from tm_core.engine.plugin_context import PluginContext
 from tm_core.errors import (
     DatabaseError,
@@ -21,6 +21,7 @@ from tm_core.errors import (
 )
 from tm_core.language import values
 from tm_core.language.text import nearest, quote
+from tm_core.language.when import instant_now
 from tm_core.manager import TaskManager, explained
 from tm_core.model import Action, Command, Field
 from tm_core.plugin_host.actions import Parameter, Signature, signature_of
@@ -32,18 +33,24 @@ from .output import Output, standard
 KERNEL = Installed("kernel", None, distribution="task-orchestrator")
 
 
-_VERSION = Field("if_version", "int", minimum=1)
+_VERSION = Field("--if-version", "int", minimum=1)
 
 
 class Invocation:
     """The object that all commands of one run share."""
 
-    def __init__(self, as_json: bool, workspace: Workspace | None = None) -> None:
+    def __init__(
+        self,
+        as_json: bool,
+        workspace: Workspace | None = None,
+        clock: Callable[[], str] = instant_now,
+    ) -> None:
         self.options: dict[str, Any] = {"as_json": as_json}
         self.output: Output = standard(as_json=as_json)
         self.reached = "tm"
         """The command on the line that was reached, for messages."""
         self._workspace = workspace
+        self._clock = clock
         self._manager: TaskManager | None = None
         self._entries: dict[str, tuple[Installed, Action | Command]] | None = None
         self._warned: set[str] = set()
@@ -92,6 +99,7 @@ class Invocation:
                 actor=self.options.get("actor") or "",
                 show_progress=self.output.progress,
                 for_program=self.output.as_json,
+                clock=self._clock,
             )
         return self._manager
 
@@ -110,7 +118,10 @@ class Invocation:
         self.options["store"] = store or folder
         self.forget()
         self._manager = TaskManager(
-            self.workspace, actor=self.options.get("actor") or "", create=True
+            self.workspace,
+            actor=self.options.get("actor") or "",
+            create=True,
+            clock=self._clock,
         )
         return self._manager
 
@@ -153,8 +164,9 @@ class Invocation:
                 raise PluginError(f"{entry.target} is {type(loaded).__name__}, no Click command")
             _add_shared(loaded)
             return loaded
-        fields = self.workspace.host.fields_on(full)
-        return ActionCommand(full, plugin, entry, loaded, signature_of(loaded), fields)
+        host, signature = self.workspace.host, signature_of(loaded)
+        fields = host.fields_on(full) if signature.takes_fields else host.reading_options(full)
+        return ActionCommand(full, plugin, entry, loaded, signature, fields)
 
     def parse(self, words: Sequence[str]) -> tuple[str, dict[str, Any], str]:
         """What words after `tm` ask of an action: its name, what is given, the idempotency key.
@@ -198,6 +210,8 @@ class Invocation:
             self.options = saved
             self.take({})
         key = str(own.pop("key", ""))
+        if "if_version" in own:
+            given["if_version"] = own.pop("if_version")
         own.pop("as_json", None)  # there is nothing else
         if own:
             name = next(iter(own)).replace("_", "-")
@@ -229,11 +243,12 @@ class Invocation:
         if command.entry.writes and not key:
             key = self.workspace.environ.get("TM_REQUEST_ID", "")
         self.output.dry_run = dry_run
+        action = named_action(command.full, given) if key else command.full
         try:
             with manager.options(
                 dry_run=dry_run,
                 key=key,
-                action=command.full,
+                action=action,
                 expected=self._expected(command, given),
             ):
                 result = manager.run(
@@ -259,7 +274,7 @@ class Invocation:
         version = self.options.pop("if_version", None)
         if version is None:
             return None
-        (task,) = (each.name for each in command.signature.parameters if _is_the_task(each))
+        task = command.signature.the_task
         if given.get(task) is None:
             raise UsageError("--if-version is about one task", "name it")
         return str(given[task]), int(values.check(_VERSION, version))
@@ -315,14 +330,16 @@ class ActionCommand(click.Command):
         self.entry = entry
         self.function = function
         self.signature = signature
+        self.spellings = {
+            each.name: each.flags[-1] for each in signature.parameters if each.kind == "option"
+        } | {name: field.options[-1] for name, field in fields.items() if field.options}
         own: list[click.Parameter] = [_parameter(each) for each in signature.parameters]
         taken = {flag for parameter in own for flag in parameter.opts}
-        if signature.takes_fields:
-            for field in fields.values():
-                option = _option(field, multiple=field.type == "list", taken=taken)
-                if option is not None and field.name not in {p.name for p in own}:
-                    own.append(option)
-                    taken.update(option.opts)
+        for field in fields.values():
+            option = _option(field, multiple=field.type == "list", taken=taken)
+            if option is not None and field.name not in {p.name for p in own}:
+                own.append(option)
+                taken.update(option.opts)
         super().__init__(
             name=full.rpartition(" ")[2],
             params=[
@@ -330,7 +347,7 @@ class ActionCommand(click.Command):
                 *_shared(
                     writes=entry.writes,
                     taken=taken,
-                    about_a_task=len([p for p in signature.parameters if _is_the_task(p)]) == 1,
+                    about_a_task=bool(signature.the_task),
                 ),
             ],
             callback=None,
@@ -345,9 +362,8 @@ class ActionCommand(click.Command):
         except InvalidValue as error:
             # Its author knows a parameter's name, its user the option's spelling.
             name = str(error.details.get("field"))
-            for parameter in self.signature.parameters:
-                if (parameter.name, parameter.kind) == (name, "option"):
-                    error.message = error.message.replace(name, parameter.flags[-1], 1)
+            if name in self.spellings:
+                error.message = error.message.replace(name, self.spellings[name], 1)
             raise
 
 
@@ -355,10 +371,6 @@ def given_of(ctx: click.Context) -> dict[str, Any]:
     """What was given on a line, by parameter name."""
     given = {n: v for n, v in ctx.params.items() if v is not None and v != ()}
     return {n: list(v) if isinstance(v, tuple) else v for n, v in given.items()}
-
-
-def _is_the_task(parameter: Parameter) -> bool:
-    return parameter.is_task and parameter.kind == "argument"
 
 
 def _shared(*, writes: bool, taken: set[str], about_a_task: bool = False) -> list[click.Parameter]:

@@ -51,7 +51,8 @@ class Output:
     def width(self) -> int:
         """Columns of the terminal."""
         try:
-            return os.get_terminal_size(self._stdout.fileno()).columns
+            # A pseudo-terminal that nobody gave a size says 0.
+            return os.get_terminal_size(self._stdout.fileno()).columns or 80
         except (OSError, ValueError):
             return 80
 

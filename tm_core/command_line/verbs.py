@@ -10,6 +10,8 @@ from tm_core.errors import TmError, UsageError
 from tm_core.model import OPEN, STATUSES, Event, Task
 from tm_core.plugin_host.actions import Param, TaskId
 
+from .audit import Trail, trail
+
 
 class Page(NamedTuple):
     """Some of the tasks that match."""
@@ -260,7 +262,10 @@ def log(
     ] = "",
     after: Annotated[int, Param("Only past this event number", minimum=0)] = 0,
     limit: Annotated[int | None, Param("At most so many; 0 for all", minimum=0)] = None,
-) -> list[Event]:
+    audit: Annotated[
+        bool, Param("Who did what from where, with what was forced, undone or purged")
+    ] = False,
+) -> list[Event] | Trail:
     """Show what happened, newest first: all of it, or to one task."""
     limit = int(ctx.setting("list.limit")) if limit is None else limit
     found = ctx.tasks.log(
@@ -271,7 +276,7 @@ def log(
         limit=limit,
         newest_first=True,
     )
-    return list(found)
+    return trail(found) if audit else list(found)
 
 
 def undo(

@@ -8,6 +8,7 @@ from typing import Any
 from tm_core.language.values import visible
 from tm_core.model import Event, Task
 
+from .audit import Trail
 from .output import Output
 from .verbs import Bulk, Page
 
@@ -125,8 +126,11 @@ def deleted(result: Task | Bulk, out: Output) -> None:
     out.say(f"Task {result.id} deleted")
 
 
-def logged(events: list[Event], out: Output) -> None:
+def logged(found: list[Event] | Trail, out: Output) -> None:
     """One line for each event."""
+    if isinstance(found, Trail):
+        _audited(found, out)
+        return
     rows = [
         [
             event["seq"],
@@ -136,10 +140,31 @@ def logged(events: list[Event], out: Output) -> None:
             event["task_id"],
             summary(event),
         ]
-        for event in events
+        for event in found
     ]
     if rows:
         out.table(["event", "at", "by", "type", "task", "what"], rows)
+    else:
+        out.say("Nothing has happened")
+
+
+def _audited(found: Trail, out: Output) -> None:
+    """Whole times in UTC, since a trail is compared with other records; marks before words."""
+    rows = [
+        [
+            each.event,
+            f"{each.at[:19]}Z",
+            each.actor,
+            each.session,
+            each.type,
+            each.task_id,
+            " ".join(each.marks),
+            summary(each.source),
+        ]
+        for each in found.entries
+    ]
+    if rows:
+        out.table(["event", "at", "by", "session", "type", "task", "mark", "what"], rows)
     else:
         out.say("Nothing has happened")
 

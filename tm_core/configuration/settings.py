@@ -27,6 +27,12 @@ KERNEL_SETTINGS: Mapping[str, Setting] = MappingProxyType(
         "plugins.enable": Setting("list", [], "Features to turn on"),
         "plugins.disable": Setting("list", [], "Features to turn off"),
         "plugins.required": Setting("list", [], "Features without which no command may run"),
+        "plugins.time_budget": Setting(
+            "float",
+            1.0,
+            "Seconds that a call of a plugin may take before it is named; 0: any",
+            minimum=0,
+        ),
         "output.color": Setting("str", "auto", "Colours", ("auto", "always", "never")),
         "list.limit": Setting("int", 50, "Tasks on one page of a list; 0: all", minimum=0),
     }

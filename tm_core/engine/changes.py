@@ -23,6 +23,18 @@ _DEEPEST = 40
 _ESSENTIAL = ("title", "status", "created_by", "created_at", "updated_at", "version")
 
 
+def named_action(action: str, given: object) -> str:
+    """An action and what it is given, as an idempotency key stands for both of them.
+
+    Otherwise whoever uses a key for a second write by mistake would be told that it was done.
+    """
+    import json
+    import zlib
+
+    text = json.dumps(given, sort_keys=True, default=str)
+    return f"{action}#{zlib.crc32(text.encode()):08x}"
+
+
 class AlreadyDone(Exception):
     """The idempotency key was used before: by this action, in this transaction."""
 
@@ -52,6 +64,7 @@ class Changes:
         context: Callable[[str], Context],
         before_commit: Callable[[], None],
         after_commit: Callable[[], None],
+        clock: Callable[[], str] = instant_now,
     ) -> None:
         self.store = store
         self.host = host
@@ -66,6 +79,7 @@ class Changes:
         self._context = context
         self._before_commit = before_commit
         self._after_commit = after_commit
+        self._clock = clock
         self._depth = 0
         self.transaction_id = ""
         self.first_seq = 0
@@ -83,7 +97,7 @@ class Changes:
     @property
     def now(self) -> str:
         """The transaction's time: one instant for all that it does."""
-        return self._now or instant_now()
+        return self._now or self._clock()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -103,6 +117,7 @@ class Changes:
                 with self.store.database.savepoint():
                     if request:
                         self._note_request(*request)
+                    self._check_expected()
                     yield
             except BaseException:
                 for each, mark in marks:
@@ -113,7 +128,7 @@ class Changes:
             with self.store.database.transaction():
                 self.transaction_id = new_event_id()
                 self.first_seq = 0
-                self._now = instant_now()
+                self._now = self._clock()
                 if request:
                     self._note_request(*request)
                 self._check_expected()
@@ -147,9 +162,9 @@ class Changes:
         if known is None:
             return
         if known["action"] != action:
-            raise Conflict(
-                f"the key '{key}' was used for '{known['action']}'", "use a new key for each write"
-            )
+            before, now = known["action"].partition("#")[0], action.partition("#")[0]
+            what = f"'{before}'" if before != now else f"'{before}' with other values"
+            raise Conflict(f"the key '{key}' was used for {what}", "use a new key for each write")
         raise AlreadyDone(known["transaction_id"])
 
     @contextmanager

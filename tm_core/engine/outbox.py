@@ -12,12 +12,13 @@ from __future__ import annotations
 import fnmatch
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from tm_core.context import Context, Row
 from tm_core.language.when import instant_now, parse_instant
 from tm_core.model import Event
-from tm_core.plugin_host.host import Host, guarded
+from tm_core.plugin_host.host import Host
 from tm_core.plugin_host.registry import Installed, describe
 from tm_core.storage.store import Store
 
@@ -36,12 +37,18 @@ class Outbox:
     """Delivers what the log holds to the enabled plugins' handlers."""
 
     def __init__(
-        self, store: Store, host: Host, context: Callable[[str], Context], session: str
+        self,
+        store: Store,
+        host: Host,
+        context: Callable[[str], Context],
+        session: str,
+        clock: Callable[[], str] = instant_now,
     ) -> None:
         self._store = store
         self._host = host
         self._context = context
         self._session = session
+        self._clock = clock
 
     def note(self, first: int) -> None:
         """Note whose handlers the events from `first` on wait for, in their transaction."""
@@ -110,12 +117,11 @@ class Outbox:
                     return
                 # The history that comes with an imported task happened elsewhere: it is no news.
                 if "imported" not in event["data"] and fnmatch.fnmatchcase(event["type"], pattern):
+                    where = f"handler '{handler.name}'"
                     try:
-                        with guarded():
-                            handler.handle(_public(event))
+                        self._host.calls.call(plugin, where, handler.handle, _public(event))
                     except Exception as error:
                         self._fail(consumer, seq, int(row["failures"]), error)
-                        where = f"handler '{handler.name}'"
                         self._host.blame(plugin, where, error, committed=True)
                         return
                 seq = event["seq"]
@@ -131,13 +137,13 @@ class Outbox:
         A handler that was never served begins after event `since`.
         """
         database = self._store.database
-        now = instant_now()
+        now = self._clock()
         with database.transaction():
             rows = database.query("SELECT * FROM delivery WHERE consumer = ?", [consumer])
             if not rows:
                 database.execute(
                     "INSERT INTO delivery (consumer, seq, claimed_until) VALUES (?, ?, ?)",
-                    [consumer, since, parse_instant(_CLAIM)],
+                    [consumer, since, self._after(_CLAIM)],
                 )
                 return {"seq": since, "failures": 0}
             row = rows[0]
@@ -145,7 +151,7 @@ class Outbox:
                 return None
             database.execute(
                 "UPDATE delivery SET claimed_until = ? WHERE consumer = ?",
-                [parse_instant(_CLAIM), consumer],
+                [self._after(_CLAIM), consumer],
             )
             return row
 
@@ -185,8 +191,11 @@ class Outbox:
             self._store.database.execute(
                 "UPDATE delivery SET seq = ?, failures = failures + 1, retry_at = ?, error = ?,"
                 " claimed_until = NULL WHERE consumer = ?",
-                [seq, parse_instant(pause), describe(error), consumer],
+                [seq, self._after(pause), describe(error), consumer],
             )
+
+    def _after(self, distance: str) -> str:
+        return parse_instant(distance, now=datetime.fromisoformat(self._clock()))
 
 
 def _public(event: Event) -> Event:

@@ -16,6 +16,8 @@ from tm_core.workspace import Workspace
 
 from .changes import Changes
 
+_READING = ("SELECT", "WITH", "VALUES")
+
 
 class Session(NamedTuple):
     """What the contexts of one open store share."""
@@ -128,6 +130,8 @@ class PluginContext:
         return found
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        if not sql.lstrip(" \n(").upper().startswith(_READING):
+            raise ValueError(f"ctx.query is for SELECT, not for: {sql.strip()[:40]}")
         return self._session().store.database.query(sql, parameters)
 
     def query_for(self, tasks: Sequence[Task], sql: str, order: str = "") -> list[Row]:
@@ -163,7 +167,8 @@ class PluginContext:
         private_to: str | None = None,
         **data: Any,
     ) -> AbstractContextManager[None]:
-        return self._session().changes.event(event_type, task_id, data, private_to)
+        changes = self._session().changes
+        return changes.host.calls.entering(changes.event(event_type, task_id, data, private_to))
 
     def update(self, task_id: str, **fields: Any) -> Task:
         task: Task = self.tasks.update(task_id, **fields)

@@ -27,6 +27,10 @@ def undo(changes: Changes, seq: int | None) -> list[Event]:
         events = list(
             store.events("transaction_id = ?", [chosen["transaction_id"]], newest_first=True)
         )
+        for event in events:
+            owner = event["data"].get("private_to")
+            if owner is not None and changes.actor not in (owner, event["actor"]):
+                raise Conflict(f"event {event['seq']} is private to {owner}, who alone can undo it")
         if not any(_changed_something(event) for event in events):
             raise NotFound(f"event {chosen['seq']} changed nothing that could be undone")
         undone = [_revert(changes, event) for event in events]

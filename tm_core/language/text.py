@@ -49,6 +49,15 @@ def quote(text: str, limit: int = 60) -> str:
     return f"{mark}{visible(short)}{mark}"
 
 
+def mentions(text: str) -> list[str]:
+    """The names that a text calls as `@name`, each once, in its order.
+
+    No part of an address such as `bea@example.org`, or of a path, is a call.
+    """
+    found = re.findall(r"(?<![\w@./+-])@(\w(?:[\w.-]*\w)?)", text)
+    return list(dict.fromkeys(found))
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """`did you mean 'title'?`, or nothing when no known word is near."""
     import difflib  # only needed once something is already wrong

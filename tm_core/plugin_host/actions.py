@@ -11,6 +11,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
 from tm_core.errors import UsageError
@@ -63,8 +64,23 @@ class Signature(NamedTuple):
     text: str
     """The function's docstring."""
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The parameters' names."""
+        return frozenset(each.name for each in self.parameters)
+
+    @property
+    def the_task(self) -> str:
+        """The parameter that is the task which the action is about; empty: none, or several."""
+        names = [each.name for each in self.parameters if each.is_task and each.kind == "argument"]
+        return names[0] if len(names) == 1 else ""
+
     def bind(
-        self, given: Mapping[str, Any], resolve: Callable[[str], str], fields: Mapping[str, Field]
+        self,
+        given: Mapping[str, Any],
+        resolve: Callable[[str], str],
+        fields: Mapping[str, Field],
+        now: datetime | None = None,
     ) -> tuple[list[Any], dict[str, Any]]:
         """Check what was given and give the positional and named arguments for the function.
 
@@ -72,6 +88,7 @@ class Signature(NamedTuple):
             given: Values by parameter name; what is absent takes its default.
             resolve: Makes a task's id whole.
             fields: The declared fields of the action, by name.
+            now: What relative instants count from; the present by default.
 
         Raises:
             UsageError: Something is missing or unknown.
@@ -90,7 +107,7 @@ class Signature(NamedTuple):
                     raise UsageError(f"'{parameter.name}' is missing")
                 value = () if parameter.kind == "arguments" else parameter.default
             else:
-                value = self._checked(parameter, given[parameter.name], resolve)
+                value = self._checked(parameter, given[parameter.name], resolve, now)
             if parameter.kind == "option":
                 named[parameter.name] = value
             elif parameter.kind == "arguments":
@@ -100,7 +117,7 @@ class Signature(NamedTuple):
         for name, value in extra.items():
             # Empty is no value of most types, but a word to clear a field where the action allows.
             empty = value == "" or (value == [""] and fields[name].type == "list")
-            checked = "" if empty else values.check(fields[name], value)
+            checked = "" if empty else values.check(fields[name], value, now=now)
             named[name] = resolve(checked) if checked and fields[name].type == "task" else checked
         return positional, named
 
@@ -121,14 +138,16 @@ class Signature(NamedTuple):
         return found
 
     @staticmethod
-    def _checked(parameter: Parameter, value: Any, resolve: Callable[[str], str]) -> Any:
+    def _checked(
+        parameter: Parameter, value: Any, resolve: Callable[[str], str], now: datetime | None
+    ) -> Any:
         if parameter.kind == "arguments":
             items: Iterable[Any] = value
             one = parameter._replace(kind="argument")
-            return [Signature._checked(one, item, resolve) for item in items]
+            return [Signature._checked(one, item, resolve, now) for item in items]
         if value is None:
             return None
-        checked = values.check(parameter.field, value)
+        checked = values.check(parameter.field, value, now=now)
         if parameter.is_task:
             if isinstance(checked, list):
                 return [resolve(item) for item in checked]

@@ -13,19 +13,12 @@ from tm_core.language import values
 from tm_core.model import TASK_FIELDS, Action, Command, Field, Hook, Plugin
 from tm_core.storage.migrate import MigrationSet
 
+from .calls import Calls, Failure
 from .registry import Installed, describe, manifest_fault
+from .troubles import Trouble
 
 _COLUMN_TYPES = {"int": "BIGINT", "bool": "BIGINT", "float": "DOUBLE PRECISION"}
 _COLUMN_TYPES |= {"duration": "DOUBLE PRECISION"}
-
-
-class Failure(NamedTuple):
-    """A plugin that did not do its part."""
-
-    plugin: str
-    source: str
-    where: str
-    cause: str
 
 
 class Implementation(NamedTuple):
@@ -34,16 +27,6 @@ class Implementation(NamedTuple):
     plugin: Installed
     function: Callable[..., Any]
     arguments: tuple[str, ...]
-
-
-@contextlib.contextmanager
-def guarded() -> Iterator[None]:
-    """Around a plugin's code: what it prints goes to stderr, and it cannot end the process."""
-    with contextlib.redirect_stdout(sys.stderr):
-        try:
-            yield
-        except SystemExit as error:
-            raise RuntimeError(f"it called sys.exit({error.code!r})") from error
 
 
 class Host:
@@ -62,6 +45,7 @@ class Host:
         self.config = config
         self.failures: list[Failure] = []
         self._report = report
+        self.calls = Calls(float(config.get("plugins.time_budget") or 0), report)
         self.strict = strict
         manifests = self.manifests()
         broken = [one.name for one in installed if one.error]
@@ -166,7 +150,18 @@ class Host:
                         continue
                     taken.add(field.name)
                     self._declared[field.name] = (one, self._configured(one, field))
+            self._check_options()
         return self._declared
+
+    def _check_options(self) -> None:
+        """Blame whoever offers an option that is another's; the first one has it."""
+        holders = {(verb, flag): "tm" for field in TASK_FIELDS for verb, flag in _flags(field)}
+        for one, field in (self._declared or {}).values():
+            for verb, flag in _flags(field):
+                holder = holders.setdefault((verb, flag), one.name)
+                if holder != one.name:
+                    cause = f"the option '{flag}' belongs to '{holder}'"
+                    self.blame(one, "fields", PluginError(cause))
 
     def _configured(self, one: Installed, field: Field) -> Field:
         if not field.choices_setting:
@@ -185,6 +180,15 @@ class Host:
         """The fields that a verb takes, by name."""
         own = {field.name: field for field in TASK_FIELDS if verb in field.on}
         return own | {name: field for name, (_, field) in self.declared.items() if verb in field.on}
+
+    def reading_options(self, command: str) -> dict[str, Field]:
+        """The options by which plugins decide what state of the store a command reads."""
+        found: dict[str, Field] = {}
+        for name, (one, field) in self.declared.items():
+            hook = self.manifest(one.name).hooks.get("task_reading")
+            if command in field.on and hook is not None and name in hook.when:
+                found[name] = field
+        return found
 
     def option_defaults(self, verb: str) -> dict[str, Any]:
         """What settings say of the verb's options that are not stored, where they say something."""
@@ -379,11 +383,22 @@ class Host:
         return self._pluggy
 
     def invoke(self, implementation: Implementation, **arguments: Any) -> Any:
-        """Call one plugin's function; a generator is run to its end."""
+        """Call one plugin's function for a hook; a generator is run to its end."""
         chosen = {name: arguments[name] for name in implementation.arguments}
-        with guarded():
-            result = implementation.function(**chosen)
-            return list(result) if isinstance(result, Iterator) else result
+        function = implementation.function
+        return self.calls.call(implementation.plugin, function.__name__, function, **chosen)
+
+    def troubles(self, now: str) -> list[Trouble]:
+        """What plugins did wrong in this process, apart from those that could not begin."""
+        failed = [
+            Trouble(each.plugin, each.source, each.where, "error", each.cause, now, 1)
+            for each in self.failures
+            if each.where != "start"
+        ]
+        return failed + [
+            Trouble(each.plugin, each.source, each.where, "warning", each.cause, now, count)
+            for each, count in self.calls.slow.items()
+        ]
 
     def collect(
         self,
@@ -411,6 +426,13 @@ class Host:
                 continue
             found.extend((plugin, item) for item in items)
         return found
+
+
+def _flags(field: Field) -> Iterator[tuple[str, str]]:
+    """The options that a field brings: (verb, spelling)."""
+    for verb in field.on:
+        for flag in field.options or ("--" + field.name.replace("_", "-"),):
+            yield verb, flag
 
 
 def in_code(plugins: Iterable[Plugin], installed: Iterable[Installed]) -> list[Installed]:

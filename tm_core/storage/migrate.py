@@ -7,6 +7,7 @@ and the record that it was done are one transaction.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -144,6 +145,7 @@ def _step(database: Database, each: MigrationSet, name: str, *, save: bool) -> b
         if known:  # another process was first
             return False
         for statement in statements(database.dialect.schema(each.read(name))):
+            _check_table(each.owner, name, statement)
             try:
                 database.execute(statement)
             except DatabaseError as error:
@@ -158,6 +160,27 @@ def _step(database: Database, each: MigrationSet, name: str, *, save: bool) -> b
         if save:
             database.backup("before-migration")
     return True
+
+
+_ABOUT_TABLE = re.compile(
+    r"\s*(?:CREATE|ALTER|DROP)\s+(?:TEMP(?:ORARY)?\s+|VIRTUAL\s+)?TABLE\s+"
+    r'(?:IF\s+(?:NOT\s+)?EXISTS\s+)?["`]?(\w+)',
+    re.IGNORECASE,
+)
+
+
+def _check_table(owner: str, step: str, statement: str) -> None:
+    """A plugin makes, changes and drops tables of its own; its fields are the kernel's business."""
+    found = _ABOUT_TABLE.match(statement)
+    prefix = owner.replace("-", "_") + "_"
+    if not found or owner == "kernel" or step.startswith("field:"):
+        return
+    if not found[1].lower().startswith(prefix):
+        raise DatabaseError(
+            f"migration {step} of '{owner}' failed: the table '{found[1]}' is not named as the"
+            f" plugin's, {prefix}...",
+            "the store is as it was; mend or remove the plugin",
+        )
 
 
 def statements(text: str) -> list[str]:

@@ -88,7 +88,7 @@ class SQLite:
         try:
             self._run(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
             self._run("PRAGMA foreign_keys = ON")
-            if create:
+            if create and self.is_blank():  # a file that is not ours must stay as it is
                 self._run("PRAGMA journal_mode = WAL")
         except DamagedStore:
             pass  # whatever reads it says so; what restores it must get this far

@@ -143,3 +143,150 @@ def test_every_open_task_is_somebodys(tm_store: TaskManager, assignees: list[str
     assert after == {
         name: before.get(name, 0) + assignees.count(name) for name in {*before, *assignees}
     }
+
+
+# Messages
+
+
+def test_a_message_reaches_the_one_it_is_for(tm_cli: Cli) -> None:
+    tm_cli("agents", "register", "b1", "Builder")
+    result = tm_cli("agent-message", "tester", "b1", "API ready", "--priority", "critical")
+    assert (result.out, result.err) == ("", "Message sent\n")
+    tm_cli("agents", "message", "broadcast", "all stop")
+    tm_cli("agents", "message", "b1", "lunch?", "--priority", "low")
+    assert (
+        tm_cli("--actor", "b1", "watch")
+        .out.splitlines()[1]
+        .startswith("[MENTIONED CRITICAL] API ready (tester")
+    )
+    (told,) = tm_cli("--actor", "carl", "watch", "--json").json
+    assert (told["message"], told["mentioned"], told["priority"]) == ("all stop", False, "normal")
+
+
+def test_a_message_in_anothers_name_says_so(tm_cli: Cli) -> None:
+    tm_cli("agent-message", "a1", "b1", "done")
+    (event,) = tm_cli("log", "--type", "agents.*", "--json").json
+    assert (event["actor"], event["data"]["from"]) == ("tester", "a1")
+    (told,) = tm_cli("--actor", "b1", "watch", "--json").json
+    assert told["message"] == "a1: done"
+
+
+def test_a_message_to_a_stranger_is_kept_and_said(tm_cli: Cli) -> None:
+    assert "has done nothing here yet" in tm_cli("agents", "message", "dora", "hello").err
+    assert tm_cli("--actor", "dora", "watch", "--json").json[0]["message"] == "hello"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["message", "b1", ""], 5, "the message is empty"),
+        (["message", " ", "x"], 5, "the recipient is empty"),
+        (["message", "b1", "x" * 10_001], 5, "too long"),
+        (["message", "b1", "x", "--priority", "loud"], 5, "loud"),
+        (["message", "b1"], 2, "needs MESSAGE"),
+        (["metrics", "nobody"], 3, "no agent has the id 'nobody'"),
+        (["metrics", "--range", "soon"], 2, "is no period"),
+        (["metrics", "--range", "-3d"], 2, "is no period"),
+        (["redistribute", "--threshold", "-1"], 5, "threshold"),
+        (["redistribute", "--threshold", "nan"], 5, "threshold"),
+    ],
+)
+def test_bad_input_of_the_rest(tm_cli: Cli, arguments: list[str], code: int, said: str) -> None:
+    result = tm_cli("agents", *arguments, code=code)
+    assert (result.out, said in result.err) == ("", True), result
+    assert tm_cli("log", "--type", "agents.*", "--json").json == []
+
+
+def test_text_of_a_message_cannot_drive_the_terminal(tm_cli: Cli) -> None:
+    tm_cli("agents", "message", "b1", "\x1b[2Jgone")
+    assert "\x1b" not in tm_cli("--actor", "b1", "watch").out
+
+
+# What was done
+
+
+def test_what_was_done_in_a_period(tm_open: Callable[..., TaskManager]) -> None:
+    tm = tm_open(actor="bea")
+    for days in (1, 3, 20):
+        tm.restore(
+            {
+                "title": "x",
+                "assignee": "bea",
+                "status": "completed",
+                "created_at": f"-{24 * days + 6}h",
+                "completed_at": f"-{24 * days}h",
+                "actual_hours": 2,
+            }
+        )
+    tm.add("y", assignee="bea")
+    (bea,) = tm.agents_metrics("bea", range="weekly")
+    assert (bea["completed"], bea["open"], bea["completion_rate"]) == (2, 1, 2 / 3)
+    assert bea["lead_hours"] == pytest.approx(6, abs=0.01)
+    assert (bea["actual_hours"], bea["estimated_hours"], bea["acts"]) == (4, None, 4)
+    assert [each["completed"] for each in tm.agents_metrics(range="30d")] == [3]
+    assert [each["completed"] for each in tm.agents_metrics(range="36h")] == [1]
+
+
+# Redistribution
+
+
+def test_work_moves_to_who_has_room(tm_cli: Cli) -> None:
+    for name in ("full", "free", "other"):
+        kind = "tester" if name == "other" else "dev"
+        tm_cli("agents", "register", name, name, "--type", kind)
+    kept = tm_cli.add("urgent", "--assignee", "full", "--priority", "critical")
+    begun = tm_cli.add("begun", "--assignee", "full", "--priority", "low")
+    tm_cli("update", begun, "--status", "in_progress")
+    moved = tm_cli.add("whenever", "--assignee", "full", "--priority", "low")
+    tm_cli.add("of nobody registered", "--assignee", "stranger")
+    arguments = ["agent-redistribute", "--threshold", "20", "--json"]
+    plan = tm_cli(*arguments, "--dry-run").json
+    assert tm_cli.show(moved)["assignee"] == "full"
+    done = tm_cli(*arguments).json
+    assert plan == done
+    assert done["moved"] == [{"task_id": moved, "title": "whenever", "from": "full", "to": "free"}]
+    assert done["still_overloaded"] == []
+    assert [tm_cli.show(task)["assignee"] for task in (kept, begun, moved)] == [
+        "full",
+        "full",
+        "free",
+    ]
+    assert tm_cli("agents", "redistribute", "--threshold", "20").err == (
+        "No tasks needed redistribution\n"
+    )
+    tm_cli("undo")
+    assert tm_cli.show(moved)["assignee"] == "full"
+
+
+def test_where_nobody_has_room_nothing_moves(tm_cli: Cli) -> None:
+    for name in ("a", "b"):
+        tm_cli("agents", "register", name, name)
+        tm_cli.add("x", "--assignee", name, "--estimated-hours", "60")
+    result = tm_cli("agents", "redistribute")
+    assert result.err == "No tasks needed redistribution\nStill above 80 %: a, b\n"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
+@given(
+    st.lists(st.sampled_from(["r1", "r2", "r3", "stranger"]), max_size=12),
+    st.sampled_from([0.0, 10.0, 25.0, 50.0]),
+)
+def test_redistribution_only_ever_relieves(
+    tm_store: TaskManager, assignees: list[str], threshold: float
+) -> None:
+    for task in tm_store.find():
+        tm_store.delete(task.id, purge=True)
+    for name in ("r1", "r2", "r3"):
+        tm_store.agents_register(name, name)
+    for name in assignees:
+        tm_store.add("x", assignee=name)
+    before = {each["id"]: each["load"] for each in tm_store.agents_workload()}
+    result = tm_store.agents_redistribute(threshold=threshold)
+    after = {each["id"]: each["load"] for each in tm_store.agents_workload()}
+    assert sum(after.values()) == pytest.approx(sum(before.values()))
+    assert after.get("stranger") == before.get("stranger")
+    for name in ("r1", "r2", "r3"):
+        assert after[name] <= max(before[name], threshold)
+    assert result["still_overloaded"] == [
+        name for name in ("r1", "r2", "r3") if after[name] > threshold
+    ]

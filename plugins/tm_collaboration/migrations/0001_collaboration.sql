@@ -17,12 +17,3 @@ CREATE TABLE collaboration_contribution (
 );
 CREATE INDEX collaboration_contribution_task_id
     ON collaboration_contribution (task_id, at, seq);
-
-CREATE TABLE collaboration_mention (
-    contribution_id TEXT NOT NULL REFERENCES collaboration_contribution(id) ON DELETE CASCADE,
-    name TEXT NOT NULL,
-    task_id TEXT NOT NULL REFERENCES task(id) ON DELETE CASCADE,
-    PRIMARY KEY (contribution_id, name)
-);
-CREATE INDEX collaboration_mention_name ON collaboration_mention (name);
-CREATE INDEX collaboration_mention_task_id ON collaboration_mention (task_id);

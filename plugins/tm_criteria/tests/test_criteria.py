@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from tm_core.api import (
     ValidationError,
     hookimpl,
 )
-from tm_core.testing import Cli
+from tm_core.testing import Cli, run_readme
 
 COVERAGE = {"criterion": "well tested", "measurable": "coverage >= 80"}
 MANUAL = {"criterion": "the manual is right"}
@@ -506,18 +504,7 @@ def test_off_the_methods_say_so(tm_open: Callable[..., TaskManager]) -> None:
 
 
 def test_the_readme_runs(tm_cli: Cli) -> None:
-    readme = (Path(tm_criteria.__file__).parent / "README.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```console\n(.*?)```", readme, re.DOTALL)
-    steps = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
-    task_id = ""
-    for command, expected in steps:
-        text = re.sub(r"ID=\$\((.*)\)$", r"\1", command).replace("$ID", task_id)
-        done = tm_cli(*shlex.split(text)[1:], code=5 if expected.startswith("tm: ") else 0)
-        if command.startswith("ID="):
-            task_id = done.out.strip()
-        else:
-            assert expected.replace("$ID", task_id) == done.out + done.err
-    assert len(steps) == 5
+    run_readme(Path(tm_criteria.__file__).parent / "README.md", tm_cli)
 
 
 class Counting:

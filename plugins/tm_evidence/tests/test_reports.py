@@ -23,6 +23,7 @@ EXTERNAL = b"""<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>
 COBERTURA = (
     b'<coverage line-rate="0.9" branch-rate="0.5" lines-valid="8" lines-covered="7" version="1"/>'
 )
+BOTH = b'<coverage lines-valid="8" lines-covered="7" branches-valid="2" branches-covered="1"/>'
 LCOV = (
     b"TN:\nSF:a.py\nLF:10\nLH:8\nBRF:4\nBRH:1\nend_of_record\n"
     b"SF:b.py\nLF:10\nLH:10\nend_of_record\n"
@@ -76,7 +77,8 @@ def test_a_single_suite_is_a_junit_report_too() -> None:
     ("content", "file", "expected"),
     [
         (COBERTURA, "c.xml", {"line": 87.5, "branch": 50.0}),
-        (LCOV, "c.info", {"line": 90.0, "branch": 25.0}),
+        (BOTH, "c.xml", {"line": 87.5, "branch": 50.0, "total": 80.0}),
+        (LCOV, "c.info", {"line": 90.0, "branch": 25.0, "total": 79.1667}),
         (json.dumps(COVERAGE_PY).encode(), "c.json", {"line": 75.0, "branch": 60.0, "total": 72.0}),
     ],
 )

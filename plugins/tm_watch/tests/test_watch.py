@@ -2,7 +2,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +138,21 @@ def test_a_long_log_is_read_in_parts(tm_open: Open) -> None:
     assert [message for _, message in news(bea)] == [f"task {n}" for n in range(1, 1203, 2)]
 
 
+def test_who_never_asked_is_not_told_a_whole_past(tm_open: Open) -> None:
+    tm_open().add("old", assignee="bea")
+    tm_open().add("new", assignee="bea")
+    bea = tm_open(actor="bea", settings=["watch.newcomer_events=1"])
+
+    def titles(**options: Any) -> list[str]:
+        return [each["title"] for each in bea.notifications(**options)["notifications"]]
+
+    assert titles(after=0, peek=True) == ["old", "new"]
+    assert titles() == ["new"]
+    tm_open().add("later", assignee="bea")
+    tm_open().add("last", assignee="bea")
+    assert titles() == ["later", "last"]  # as one who asked before
+
+
 def test_mentions_come_first_and_peeking_moves_nothing(tm_cli: Cli) -> None:
     task = tm_cli.add("x", "--assignee", "bea")
     tm_cli("share", task, "for @bea")
@@ -147,6 +162,26 @@ def test_mentions_come_first_and_peeking_moves_nothing(tm_cli: Cli) -> None:
         assert shown[2].startswith(f"[CREATED] {task} x (tester, ")
     items = tm_cli("--actor", "bea", "watch", "--json").json
     assert [item["mentioned"] for item in items] == [True, False]
+
+
+def test_a_call_in_any_text_reaches_whom_it_calls(tm_open: Open) -> None:
+    bea, ada = tm_open(actor="bea"), tm_open(actor="ada")
+
+    def told() -> list[tuple[str, bool]]:
+        found = bea.notifications()["notifications"]
+        return [(each["type"], each["mentioned"]) for each in found]
+
+    task = ada.add("Ask @bea", description="of a@bea.example, @beatrix").id
+    assert told() == [("task.created", True)]
+    ada.update(task, title="Ask @bea soon")  # was called already
+    ada.update(task, description='"@bea"\n')
+    assert told() == [("task.updated", True)]
+    ada.undo()
+    ada.progress(task, "stuck, @bea")
+    ada.complete(task, completion_summary="thanks to @bea!")
+    assert told() == [("progress.added", True), ("task.completed", True)]
+    ada.add("@carl @bea.smith @Bea")
+    assert told() == []
 
 
 def test_broadcasts_are_a_setting(tm_cli: Cli) -> None:
@@ -223,7 +258,7 @@ def test_a_command_gets_each_event_in_order(tm_cli: Cli) -> None:
     task = tm_cli.add("x; touch evil", "--assignee", "bea")
     tm_cli("share", task, "@bea $(touch evil)")
     command = script(tm_cli, "open('got', 'a').write(sys.stdin.read())")
-    tm_cli("--actor", "bea", "watch", "--exec", command)
+    tm_cli("--actor", "bea", "watch", "--yes", "--exec", command)
     got = [json.loads(line) for line in (tm_cli.folder / "got").read_text().splitlines()]
     assert [item["message"] for item in got] == ["x; touch evil", "@bea $(touch evil)"]
     assert not (tm_cli.folder / "evil").exists()
@@ -233,7 +268,7 @@ def test_what_a_command_fails_at_stays_new(tm_cli: Cli) -> None:
     for title in ("good", "bad", "later"):
         tm_cli.add(title, "--assignee", "bea")
     command = script(tm_cli, "sys.exit(3 if '\"bad\"' in sys.stdin.read() else 0)")
-    result = tm_cli("--actor", "bea", "watch", "--exec", command, code=1)
+    result = tm_cli("--actor", "bea", "watch", "--yes", "--exec", command, code=1)
     assert "gave exit code 3 at event 2" in result.err
     left = tm_cli("--actor", "bea", "watch", "--json").json
     assert [item["title"] for item in left] == ["bad", "later"]
@@ -246,23 +281,64 @@ def test_no_configuration_can_name_a_command(tm_cli: Cli) -> None:
     assert not (tm_cli.folder / "evil").exists()
 
 
+def test_a_command_runs_once_it_was_approved_as_it_is(tm_cli: Cli) -> None:
+    tm_cli.add("first", "--assignee", "bea")
+    command = script(tm_cli, "open('got', 'a').write('x')")
+    watch = ["--actor", "bea", "watch", "--exec", command]
+    refused = tm_cli(*watch, code=5)
+    assert (refused.out, "was not approved on this machine" in refused.err) == ("", True)
+    (asked,) = tm_cli("trust", "--json").json
+    assert asked["what"] == f"{command} (in {tm_cli.folder})"
+    tm_cli("trust", "approve", asked["digest"], "--yes")
+    assert "first" in tm_cli(*watch).out
+    assert (tm_cli.folder / "got").read_text() == "x"
+
+    # The script came with the project, and changed with it: that is another content.
+    script(tm_cli, "open('evil', 'a')")
+    tm_cli.add("second", "--assignee", "bea")
+    assert "was not approved" in tm_cli(*watch, code=5).err
+    assert not (tm_cli.folder / "evil").exists()
+    script(tm_cli, "open('got', 'a').write('x')")
+    assert "second" in tm_cli(*watch).out
+
+    # Nor is the same command approved for another folder.
+    other = Cli(tm_cli.folder / "other")
+    other.folder.mkdir()
+    assert "was not approved" in other(*watch, code=5).err
+
+
+def test_a_huge_script_is_not_read_whole(tm_cli: Cli) -> None:
+    with (tm_cli.folder / "huge").open("wb") as file:
+        file.truncate(2_000_000_000)
+    assert "too large to be approved" in tm_cli("watch", "--exec", "cat huge", code=5).err
+
+
 # As long as it runs
 
 
 @pytest.fixture
-def follow(tm_cli: Cli) -> Callable[..., subprocess.Popen[str]]:
+def follow(tm_cli: Cli) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     tm_cli("config", "set", "watch.interval", "0.05")
+    started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "tm_core", *arguments],
             cwd=tm_cli.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # Tests that run in the background have it ignored, and so would their children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
+        started.append(process)
+        return process
 
-    return start
+    yield start
+    for process in started:
+        process.kill()
+        with process:
+            pass
 
 
 def line_of(process: subprocess.Popen[str]) -> str:

@@ -1,0 +1,157 @@
+"""Calls plugins' code so that its mistakes do no harm: isolated, timed, taken back if need be."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from .registry import Installed
+
+
+class Failure(NamedTuple):
+    """A plugin that did not do its part."""
+
+    plugin: str
+    source: str
+    where: str
+    cause: str
+
+
+class Call(NamedTuple):
+    """One call of a plugin's code, for whoever watches."""
+
+    plugin: str
+    where: str
+    """The hook, or the handler or provider."""
+    seconds: float
+    result: Any
+    """What it gave; None where it raised."""
+    error: Exception | None
+
+
+@contextlib.contextmanager
+def guarded() -> Iterator[None]:
+    """Around a plugin's code: what it prints goes to stderr, and it cannot end the process."""
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            yield
+        except SystemExit as error:
+            raise RuntimeError(f"it called sys.exit({error.code!r})") from error
+
+
+class Opened:
+    """A block such as a transaction that a plugin enters, and may forget to leave."""
+
+    def __init__(self, opened: list[Opened], block: AbstractContextManager[None]) -> None:
+        """Keep track of a block in `opened` while somebody is in it."""
+        self._opened = opened
+        self._block = block
+
+    def __enter__(self) -> None:
+        self._block.__enter__()
+        self._opened.append(self)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        if self not in self._opened:
+            return None  # it was taken back meanwhile
+        self._opened.remove(self)
+        return self._block.__exit__(kind, error, trace)
+
+    def take_back(self) -> None:
+        """Leave it as if what is inside had failed."""
+        error = RuntimeError("left open")
+        with contextlib.suppress(RuntimeError):
+            self.__exit__(RuntimeError, error, None)
+
+
+class Calls:
+    """The calls of plugins' code in one process."""
+
+    def __init__(self, budget: float, report: Callable[[str], None]) -> None:
+        """Begin.
+
+        Args:
+            budget: Seconds that one call may take before it is named; 0 for any.
+            report: Takes one line about something that is not as it should be.
+        """
+        self._budget = budget or float("inf")
+        self._report = report
+        self.slow: dict[Failure, int] = {}
+        """Calls that took longer than they may, and how often."""
+        self.watch: Callable[[Call], None] | None = None
+        """Is told of each call."""
+        self._opened: list[Opened] = []
+
+    def entering(self, block: AbstractContextManager[None]) -> Opened:
+        """A block that is taken back at the end of the call in which it is entered, if not left."""
+        return Opened(self._opened, block)
+
+    @property
+    def mark(self) -> int:
+        """Stands for the blocks that are open now, for `leave_opened`."""
+        return len(self._opened)
+
+    def call(
+        self,
+        plugin: Installed,
+        where: str,
+        function: Callable[..., Any],
+        *arguments: Any,
+        **named: Any,
+    ) -> Any:
+        """Call a plugin's code: what it prints goes to stderr, it can neither end the process nor
+        leave a transaction open, and one that takes long is named.
+
+        Args:
+            plugin: Whose code it is.
+            where: The hook, or what else it is called for.
+            function: A generator that it gives is run to its end.
+            arguments: For the function.
+            named: For the function.
+        """
+        mark = self.mark
+        result, failure = None, None
+        begun = time.perf_counter()
+        try:
+            with guarded():
+                result = function(*arguments, **named)
+                if isinstance(result, Iterator):
+                    result = list(result)
+            if self.leave_opened(mark):
+                raise RuntimeError("it left a transaction open")
+            return result
+        except Exception as error:
+            failure = error
+            self.leave_opened(mark)
+            raise
+        finally:
+            seconds = time.perf_counter() - begun
+            if seconds > self._budget and where != "evidence":  # that one may run programs
+                self._note_slow(plugin, where, seconds)
+            if self.watch is not None:
+                self.watch(Call(plugin.name, where, seconds, result, failure))
+
+    def leave_opened(self, mark: int) -> bool:
+        """Take back what was entered since the mark and not left; gives whether there was any."""
+        left = self._opened[mark:]
+        for each in reversed(left):
+            each.take_back()
+        return bool(left)
+
+    def _note_slow(self, plugin: Installed, where: str, seconds: float) -> None:
+        known = any(each[:3] == (plugin.name, plugin.source, where) for each in self.slow)
+        text = f"took {seconds:.2f} s, longer than plugins.time_budget"
+        slow = Failure(plugin.name, plugin.source, where, text)
+        self.slow[slow] = self.slow.get(slow, 0) + 1
+        if not known:
+            self._report(f"plugin '{plugin.name}' ({plugin.source}): {where} {text}")
