@@ -33,6 +33,16 @@ def batch(
         TmError: A line failed, which the message names; nothing was written.
     """
     results = Results()
+    try:
+        failure = _all(ctx, file, results, each=each)
+    except BaseException:
+        results.close()
+        raise
+    return results.document(failure)
+
+
+def _all(ctx: Context, file: str, results: Results, *, each: bool) -> TmError | None:
+    """Run all lines; gives the error of the first that failed, where others go on."""
     failure: TmError | None = None
     stem = ctx.tasks.take_key() if each else ""
     whole = contextlib.nullcontext() if each and not ctx.dry_run else ctx.tasks.transaction()
@@ -40,6 +50,7 @@ def batch(
         for number, text in _numbered(source):
             name = ""
             try:
+                # Of a line that fails in a greater transaction nothing may stay in it.
                 with ctx.tasks.transaction() if ctx.dry_run else contextlib.nullcontext():
                     line = lines.read(text)
                     if line is None:
@@ -50,16 +61,15 @@ def batch(
             except TmError as error:
                 error.details["line"] = number
                 if not each:
-                    error.message = f"line {number}: {error.message}"
-                    raise
+                    raise _named(error, number) from None
                 record = {"line": number, "ok": False, "error": error.as_dict()}
                 failure = failure or _named(error, number)
             results.add(number, record, name)
-    return results.document(failure)
+    return failure
 
 
 def _named(error: TmError, number: int) -> TmError:
-    """The error that the command ends with, of the first line that failed."""
+    """The error of a line, which it names."""
     error.message = f"line {number}: {error.message}"
     return error
 

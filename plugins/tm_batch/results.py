@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from tm_core.api import Document, TmError, UsageError
@@ -42,22 +42,32 @@ class Results:
             raise UsageError(f"line {number} failed, so that it has no result")
         return record["result"]
 
+    def close(self) -> None:
+        """Let go of them."""
+        self._file.close()
+
     def document(self, failure: TmError | None) -> Outcome:
         """All of it, to be printed."""
-        return Outcome(self._pieces(), failure)
+        return Outcome(self, failure)
 
-    def _pieces(self) -> Iterator[str]:
-        with self._file as file:
-            file.seek(0)
-            for line in file:
-                yield line.decode()
+    def pieces(self) -> Generator[str, None, None]:
+        """The lines, in order."""
+        self._file.seek(0)
+        for line in self._file:
+            yield line.decode()
 
 
 class Outcome(Document):
     """What came of a batch, as JSON lines, and the first error of those that did not work."""
 
-    __slots__ = ("failure",)
+    __slots__ = ("_results", "failure")
 
-    def __init__(self, pieces: Any, failure: TmError | None) -> None:
-        super().__init__(pieces)
+    def __init__(self, results: Results, failure: TmError | None) -> None:
+        super().__init__(results.pieces())
+        self._results = results
         self.failure = failure
+
+    def close(self) -> None:
+        """Let go of what was not told yet."""
+        super().close()
+        self._results.close()
