@@ -32,6 +32,24 @@ hookspec = pluggy.HookspecMarker("tm")
 hookimpl = pluggy.HookimplMarker("tm")
 
 
+def leaving(since: tuple[int, int], instead: str) -> DeprecationWarning:
+    """Marks a hook, or an argument of one, that is to go: it stays for two minor versions.
+
+        @hookspec(warn_on_impl=leaving((1, 1), "task_validate sees the same"))
+        @hookspec(warn_on_impl_args={"force": leaving((1, 1), "ctx.forced")})
+
+    Plugins that use it go on working; `tm plugins doctor` and the conformance kit tell of them.
+
+    Args:
+        since: The API version that first says so.
+        instead: What to use.
+    """
+    until = f"{since[0]}.{since[1] + 2}"
+    return DeprecationWarning(
+        f"deprecated since API {since[0]}.{since[1]}, gone after {until}: {instead}"
+    )
+
+
 class Hooks:
     """The specifications that pluggy checks implementations against."""
 

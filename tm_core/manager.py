@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 from keyword import iskeyword
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .context import Database, Row
 from .engine.changes import AlreadyDone, Changes, check_version, named_action
@@ -41,6 +41,9 @@ from .storage.location import FOLDER
 from .storage.migrate import kernel_migrations
 from .storage.store import Store, new_event_id, new_task_id
 from .workspace import Workspace
+
+if TYPE_CHECKING:
+    from .storage.archive import Archives
 
 _ACTOR = Field("actor", "str", max_length=200)
 _KEY = Field("key", "str", max_length=500)
@@ -590,8 +593,51 @@ class TaskManager:
         return {**event, "data": readable(event["data"], self.actor)}
 
     def history(self) -> Iterator[Row]:
-        """All events in their order, one at a time, as the log holds them: `data` is JSON text."""
-        return self.store.history()
+        """All events in their order, one at a time, as the log holds them: `data` is JSON text.
+
+        The archived ones come first. Raises DatabaseError where an archive is not well.
+        """
+        yield from self.archived()
+        yield from self.store.history()
+
+    @property
+    def archives(self) -> Archives:
+        """The files of events that were taken out of the log."""
+        from .storage.archive import Archives
+
+        return Archives(self.database, self.workspace.folder)
+
+    def archived(self) -> Iterator[Row]:
+        """The events that were taken out of the log, as `history` gives them."""
+        return self.archives.events()
+
+    def archive_events(self, before: str) -> dict[str, Any] | None:
+        """Take the oldest events out of the log into a file, which `history` still reads.
+
+        Args:
+            before: Only events from before this instant, canonical; those that wait for a handler,
+                and what came after them, stay.
+
+        Raises:
+            DatabaseError: The file cannot be written; the log is as it was.
+        """
+        archives = self.archives
+        known, last = archives.known(), archives.due(before)
+        if not last:
+            return None
+        if self._changes.dry_run:
+            rows = self.database.query(
+                "SELECT count(*) AS events, min(seq) AS first_seq FROM event WHERE seq <= ?", [last]
+            )
+            return {**rows[0], "last_seq": last}
+        # Written before the transaction, so that nobody has to wait: what is in the log stays.
+        archive, tails = archives.write(last)
+        with self.transaction():
+            if archives.known() != known:
+                raise Conflict("another process archived events meanwhile", "try again")
+            archives.take_out(archive, tails, self._changes.now)
+            self._changes.append("log.archived", None, archive._asdict())
+        return archive._asdict()
 
     def undo(self, seq: int | None = None) -> list[Event]:
         """Take back the transaction of an event, or the actor's last one; gives its events.
@@ -821,7 +867,11 @@ class TaskManager:
     def _reading(self, command: str, given: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         """Let plugins say what is read, by options of theirs; gives what else was given."""
         known = self.host.reading_options(command)
-        options = {name: values.check(known[name], given[name]) for name in given if name in known}
+        options = {
+            name: values.check(known[name], given[name], now=self._moment)
+            for name in given
+            if name in known
+        }
         if not options:
             yield given
             return

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import tm_core.api
+import tm_core.testing
 from tm_core import errors
 from tm_core.command_line.invocation import Invocation
 from tm_core.configuration.settings import KERNEL_SETTINGS
@@ -31,6 +33,7 @@ def main(arguments: list[str]) -> int:
     everything = [manifest.name for manifest in _manifests(bare.host)]
     workspace = Workspace("/", environ={}, plugin_flags=everything, report=print)
     pages = {
+        "api.md": api(),
         "hooks.md": hooks(),
         "commands.md": commands(workspace),
         "configuration.md": configuration(workspace.host),
@@ -48,6 +51,40 @@ def main(arguments: list[str]) -> int:
     if stale:
         print(f"{'stale' if '--check' in arguments else 'written'}: {', '.join(stale)}")
     return 1 if stale and "--check" in arguments else 0
+
+
+def api() -> Iterator[str]:
+    """All that a plugin may import: a change of it shows as a change of this page."""
+    yield "# The API of plugins"
+    yield ""
+    version = ".".join(map(str, tm_core.api.API_VERSION))
+    yield f"Version {version}. A manifest names the one that it needs, as a major one, `api=1`,"
+    yield "or with the least minor one, `api=(1, 0)`. A minor version only adds. What goes stays"
+    yield "for two minor versions, and `tm plugins doctor` tells who uses it."
+    for title, module in (("For plugins", tm_core.api), ("For their tests", tm_core.testing)):
+        yield ""
+        yield f"## {title}: `{module.__name__}`"
+        yield ""
+        for name in sorted(module.__all__, key=str.lower):
+            yield f"- `{name}{_shape(getattr(module, name))}`"
+
+
+def _shape(value: Any) -> str:
+    """What tells whether a public name is still the same: its parameters, fields or methods."""
+    if inspect.isclass(value):
+        parts = list(getattr(value, "_fields", ()))
+        if not parts and not issubclass(value, BaseException):
+            parts = sorted(name for name in _members(value) if not name.startswith("_"))
+        return f": {', '.join(parts)}" if parts else ""
+    if inspect.isfunction(value):
+        return f"({', '.join(inspect.signature(value).parameters)})"
+    return ""
+
+
+def _members(kind: type) -> set[str]:
+    """The names that a class and those that it is made from define, of ours."""
+    ours = [each for each in kind.__mro__ if each.__module__.startswith("tm_core")]
+    return {n for each in ours for n in (*vars(each), *inspect.get_annotations(each))}
 
 
 def hooks() -> Iterator[str]:

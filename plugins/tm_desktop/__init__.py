@@ -15,7 +15,15 @@ plugin = Plugin(
         ),
         "events": Setting(
             "list",
-            ["task.created", "task.updated", "task.completed", "task.unblocked", "collaboration.*"],
+            [
+                "task.created",
+                "task.updated",
+                "task.completed",
+                "task.unblocked",
+                "collaboration.*",
+                "progress.*",
+                "agents.messaged",
+            ],
             "Types of event that are shown",
         ),
     },

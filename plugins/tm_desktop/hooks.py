@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tm_core.api import Context, Event, Finding, hookimpl, parse_instant, summary, visible
+from tm_core.api import Context, Event, Finding, hookimpl, mentions, parse_instant, summary, visible
 
 _FRESH = timedelta(minutes=10)
 """What is older has been missed; `tm watch` has it."""
@@ -45,33 +45,42 @@ class Desktop:
             or not any(fnmatch.fnmatchcase(event["type"], each) for each in self._events)
         ):
             return
-        task = self._task(event)
-        if task is None:
+        title = self._title(event)
+        if title is None:
             return
-        arguments = command(*bubble(event, task))
+        arguments = command(*bubble(event, title))
         if arguments:
             # One that hangs would hang for the next ones, too.
             self._shown = self._shown + 1 if _show(arguments) else _MOST
 
-    def _task(self, event: Event) -> dict[str, Any] | None:
-        """The event's task, if the event concerns the reader."""
+    def _title(self, event: Event) -> str | None:
+        """The title of the event's task, or empty; None if it does not concern the reader."""
         data, me = event["data"], self._reader
+        if "private_to" in data or "imported" in data:
+            return None
         rows = self._ctx.query(
             "SELECT title, assignee, created_by FROM task WHERE id = ?", [event["task_id"]]
         )
-        if not rows or "private_to" in data or "imported" in data:
-            return None
-        mentions = data.get("mentions")
-        mentioned = isinstance(mentions, list) and me in mentions
-        return rows[0] if mentioned or me in (rows[0]["assignee"], rows[0]["created_by"]) else None
+        if _calls(data, me) or (rows and me in (rows[0]["assignee"], rows[0]["created_by"])):
+            return str(rows[0]["title"]) if rows else ""
+        return None
 
 
-def bubble(event: Event, task: dict[str, Any]) -> tuple[str, str]:
+def _calls(data: dict[str, Any], name: str) -> bool:
+    """Whether an event calls somebody: in its `mentions`, or as `@name` in what it tells."""
+    named = data.get("mentions")
+    texts = [data.get("message"), *(data.get("after") or {}).values()]
+    return (isinstance(named, list) and name in named) or any(
+        name in mentions(text) for text in texts if isinstance(text, str) and "@" in text
+    )
+
+
+def bubble(event: Event, title: str) -> tuple[str, str]:
     """Heading and text, in visible characters."""
     said = event["data"].get("message")
     text = said if isinstance(said, str) else summary(event)
     kind = event["type"].removeprefix("task.").replace(".", " ")
-    heading = f"tm: {visible(task['title'])}"
+    heading = f"tm: {visible(title)}" if title else "tm"
     return heading[:200], f"{visible(event['actor'])}: {kind}: {visible(text)}"[:500]
 
 

@@ -4,23 +4,62 @@ from __future__ import annotations
 
 import click
 
-from tm_core.api import Run, current_run
+from tm_core.api import Run, current_run, visible
 
 
 @click.group(
     invoke_without_command=True, help="Show what is installed, what is on, and what failed."
 )
+@click.option("--hooks", is_flag=True, help="Who implements which hook, in calling order")
 @click.pass_context
-def plugins(ctx: click.Context) -> None:
+def plugins(ctx: click.Context, hooks: bool) -> None:
     """The list is what one mostly wants."""
     if ctx.invoked_subcommand is None:
-        _list_plugins(current_run())
+        if hooks:
+            from .seeing import show_hooks
+
+            show_hooks(current_run())
+        else:
+            _list_plugins(current_run())
 
 
 @plugins.command("list", help="List plugins with source, version, state, hooks and failures.")
 def list_plugins() -> None:
     """One row each."""
     _list_plugins(current_run())
+
+
+@plugins.command(
+    "trace",
+    help="Run a command, and tell on stderr of each call of a plugin: its time, its result.",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def trace_command(command: tuple[str, ...]) -> None:
+    """The command does all that it does otherwise."""
+    from .seeing import trace
+
+    trace(current_run(), command)
+
+
+@plugins.command(
+    "doctor", help="Tell what plugins use that is to go. Exit code 1 if one is broken."
+)
+@click.argument("name", nargs=-1)
+@click.pass_context
+def examine_plugins(ctx: click.Context, name: tuple[str, ...]) -> None:
+    """Of these plugins, or of all."""
+    from .evolution import examine
+
+    run = current_run()
+    findings = list(examine(run, name))
+    if run.output.as_json:
+        run.output.json([finding._asdict() for finding in findings])
+    else:
+        for level, subject, message, hint in findings:
+            advice = f" ({hint})" if hint else ""
+            run.output.data(f"{level}\t{subject}\t{visible(message + advice)}")
+    ctx.exit(1 if any(finding.level == "error" for finding in findings) else 0)
 
 
 def _list_plugins(run: Run) -> None:

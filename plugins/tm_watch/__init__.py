@@ -9,7 +9,7 @@ plugin = Plugin(
         "notifications": Action(
             "tm_watch.actions:notifications", "Give what is new for you, as data", hidden=True
         ),
-        "notifications seen": Action(
+        "notifications-seen": Action(
             "tm_watch.actions:seen", "Remember how far you have read", hidden=True
         ),
     },

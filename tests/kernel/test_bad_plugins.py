@@ -67,9 +67,9 @@ def hooks(name: str, body: str, arguments: str = "ctx", cause: str = "", **more:
     return Bad(manifest, cause or f"{name}: ", hooks=text, **more)
 
 
-NOT_GATES = [
-    hook for hook in HOOKS if hook not in ("task_validate", "storage_backends", "foreign_store")
-]
+STOPPING = ("task_validate", "task_reading", "storage_backends", "foreign_store")
+"""Those that may stop a command, or have to do with other stores than this."""
+NOT_GATES = [hook for hook in HOOKS if hook not in STOPPING]
 RAISING = "@hookimpl\ndef {}():\n    raise RuntimeError('as ever')\n"
 TABLE = "CREATE TABLE probe_thing (task_id TEXT PRIMARY KEY NOT NULL);\n"
 

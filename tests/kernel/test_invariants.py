@@ -98,7 +98,7 @@ LAYERS = """
     plugin_host.registry  plugin_host.troubles  configuration.config
     plugin_host.calls
     storage.sqlite  storage.migrate
-    storage.store  plugin_host.host
+    storage.store  storage.archive  plugin_host.host
     workspace
     engine.changes
     engine.outbox  engine.undo  engine.plugin_context

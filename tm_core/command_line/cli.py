@@ -59,7 +59,7 @@ class Group(click.Group):
             return invocation.command(full)
         if subcommands:
             own = invocation.command(full) if full in entries else None
-            help_text = self._names(ctx).get(cmd_name, ("", ""))[0]
+            help_text = own.help if own is not None else self._names(ctx).get(cmd_name, ("",))[0]
             return SubGroup(own=own, prefix=full + " ", name=cmd_name, help=help_text)
         return None
 

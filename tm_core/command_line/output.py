@@ -88,6 +88,10 @@ class Output:
         else:
             self._write(self._stderr, f"tm: {line}")
 
+    def report(self, value: Any) -> None:
+        """Tell a program something beside the data, as one line of JSON on stderr."""
+        self._write(self._stderr, self._json(value, self._stderr))
+
     def error(self, error: TmError) -> None:
         """Say in one line what happened and what to do."""
         if self.as_json:

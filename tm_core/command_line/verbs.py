@@ -276,7 +276,12 @@ def log(
         limit=limit,
         newest_first=True,
     )
-    return trail(found) if audit else list(found)
+    events = list(found)
+    if not limit or len(events) < limit:
+        archived = ctx.tasks.store.archived_up_to()
+        if archived > after:
+            ctx.warn(f"events up to {archived} were archived, and are not shown")
+    return trail(events) if audit else events
 
 
 def undo(

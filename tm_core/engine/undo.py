@@ -45,6 +45,8 @@ def undo(changes: Changes, seq: int | None) -> list[Event]:
 def _event(store: Store, seq: int) -> Event:
     event = next(store.events("seq = ?", [seq]), None)
     if event is None:
+        if seq <= store.archived_up_to():
+            raise Conflict(f"event {seq} was archived, it cannot be undone any more")
         raise NotFound(f"the log has no event {seq}", "tm log shows the numbers")
     again = _undone(store).get(event["transaction_id"])
     if again:
@@ -87,7 +89,9 @@ def _last(store: Store, actor: str) -> Event:
                 )
     if purged is not None:
         raise Conflict(f"{_gone(purged)}, which cannot be undone")
-    raise NotFound(f"there is nothing that {actor} could undo", "tm log shows what was done")
+    archived = store.archived_up_to()
+    hint = f"events up to {archived} were archived" if archived else "tm log shows what was done"
+    raise NotFound(f"there is nothing that {actor} could undo", hint)
 
 
 def _purged(store: Store, transaction_id: str) -> Event | None:

@@ -27,6 +27,7 @@ class Implementation(NamedTuple):
     plugin: Installed
     function: Callable[..., Any]
     arguments: tuple[str, ...]
+    hook: str
 
 
 class Host:
@@ -62,6 +63,8 @@ class Host:
         for one in installed:
             if one.error and not safe:
                 self._blame_start(one)
+        self.deprecated: list[Failure] = []
+        """What plugins use that is to go; found when it is loaded."""
         self._pluggy: Any = None
         self._registered: set[str] = set()
         self._attempted: set[tuple[str, str]] = set()
@@ -325,7 +328,7 @@ class Host:
             if each.plugin_name in wanted:
                 plugin = wanted[each.plugin_name]
                 turn = 0 if each.tryfirst else 2 if each.trylast else 1
-                call = Implementation(plugin, each.function, tuple(each.argnames))
+                call = Implementation(plugin, each.function, tuple(each.argnames), hook)
                 found.append((turn, order.index(plugin.name), call))
         return [call for _, _, call in sorted(found, key=lambda item: item[:2])]
 
@@ -344,7 +347,10 @@ class Host:
             module = self.load(one, target)
             if name not in self._registered:
                 self._registered.add(name)
-                manager.register(module, name=name)
+                self.deprecated += [
+                    Failure(one.name, one.source, hook, text)
+                    for text in _deprecations(manager, module, name)
+                ]
                 manager.check_pending()
         except Exception as error:  # pluggy's own refusals, too: unknown hook, wrong arguments
             if manager.has_plugin(name):
@@ -385,8 +391,9 @@ class Host:
     def invoke(self, implementation: Implementation, **arguments: Any) -> Any:
         """Call one plugin's function for a hook; a generator is run to its end."""
         chosen = {name: arguments[name] for name in implementation.arguments}
-        function = implementation.function
-        return self.calls.call(implementation.plugin, function.__name__, function, **chosen)
+        return self.calls.call(
+            implementation.plugin, implementation.hook, implementation.function, **chosen
+        )
 
     def troubles(self, now: str) -> list[Trouble]:
         """What plugins did wrong in this process, apart from those that could not begin."""
@@ -448,6 +455,16 @@ def in_code(plugins: Iterable[Plugin], installed: Iterable[Installed]) -> list[I
         made.append(Installed(plugin.name, plugin))
         taken[plugin.name] = made[-1].source
     return made
+
+
+def _deprecations(manager: Any, module: Any, name: str) -> list[str]:
+    """Register a module, and give what pluggy warns of."""
+    import warnings
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        manager.register(module, name=name)
+    return [str(each.message) for each in caught]
 
 
 def _registration(one: Installed, where: Hook) -> str:

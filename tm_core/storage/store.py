@@ -171,6 +171,11 @@ class Store:
         """All events in their order, one at a time, as the log holds them: `data` is text."""
         yield from self.database.stream("SELECT * FROM event ORDER BY seq")
 
+    def archived_up_to(self) -> int:
+        """The last event that was taken out of the log into an archive; 0 if none was."""
+        rows = self.database.query("SELECT max(last_seq) AS last FROM event_archive")
+        return int(rows[0]["last"] or 0)
+
     def last_seq(self) -> int:
         """The sequence number of the newest event, 0 for an empty log."""
         rows = self.database.query("SELECT seq FROM event ORDER BY seq DESC LIMIT 1")

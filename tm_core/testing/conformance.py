@@ -17,7 +17,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,11 @@ import pytest
 
 from tm_core.configuration.cache import default_cache_folder
 from tm_core.errors import TmError
-from tm_core.hookspecs import Hooks, hookimpl
+from tm_core.hookspecs import HOOKS, Hooks, hookimpl
 from tm_core.manager import TaskManager
 from tm_core.model import Field, Plugin, Task
 from tm_core.plugin_host.actions import signature_of
+from tm_core.plugin_host.host import Host
 from tm_core.plugin_host.registry import GROUP, Installed, installed_plugins
 from tm_core.storage import migrate
 
@@ -168,6 +170,17 @@ class PluginConformance:
         for field in manifest.fields:
             for setting in filter(None, (field.choices_setting, field.default_setting)):
                 assert setting in manifest.config, f"field {field.name}: there is no {setting}"
+
+    def test_it_uses_nothing_that_is_to_go(
+        self, found: Installed, tm_host: Callable[..., Host]
+    ) -> None:
+        """What is deprecated warns, for two minor versions of the API, before it goes."""
+        host = tm_host(only=_needed(found))
+        for hook in HOOKS:
+            host.implementations(hook)
+        for use in host.deprecated:
+            if use.plugin == found.name:
+                warnings.warn(f"{use.where}: {use.cause}", DeprecationWarning, stacklevel=1)
 
     def test_every_command_has_help_and_json(
         self, found: Installed, manifest: Plugin, on: Cli

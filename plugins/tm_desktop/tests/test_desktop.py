@@ -61,6 +61,19 @@ def test_what_others_do_is_shown(tm_cli: Cli, screen: Screen) -> None:
     assert screen.shown[2][3] == "agent: collaboration shared: look here, @ada"
 
 
+def test_who_is_called_anywhere_is_told(tm_cli: Cli, screen: Screen) -> None:
+    task = tm_cli("--actor", "bea", "add", "Ask @ada", "-d", "not @adam").out.strip()
+    tm_cli("--actor", "bea", "update", task, "--title", "Ask somebody")
+    tm_cli("--actor", "bea", "progress", task, "stuck, @ada")
+    tm_cli("--actor", "bea", "agents", "message", "ada", "lunch?")
+    assert [arguments[2] for arguments in screen.shown] == [
+        "tm: Ask @ada",
+        "tm: Ask somebody",
+        "tm",
+    ]
+    assert screen.shown[2][3] == "bea: agents.messaged: lunch?".replace(".", " ")
+
+
 def test_words_are_words(tm_cli: Cli, screen: Screen) -> None:
     title = "--help $(touch evil) `x` <b>\x1b[2J"
     tm_cli("--actor", "-x", "add", "--assignee", "ada", "--", title)

@@ -68,7 +68,7 @@ def test_a_new_package_works_at_once(tm_environ: Path, python: Path) -> None:
 
 def test_there_is_an_example_of_each_hook() -> None:
     """Another engine, or another tool's database, is no example of a few lines."""
-    longer = ("storage_backends", "foreign_store")
+    longer = ("storage_backends", "foreign_store", "task_reading")
     assert sorted(EXAMPLES) == sorted(hook for hook in HOOKS if hook not in longer)
 
 
