@@ -17,7 +17,7 @@ from tm_core.language.when import format_local, format_relative
 from tm_core.model import Document
 
 # What `visible` hides from a terminal and JSON leaves in.
-_HIDDEN_IN_JSON = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_HIDDEN_IN_JSON = "[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34"}
 
 
@@ -195,7 +195,7 @@ class Output:
         ascii_only = not (stream.encoding or "utf-8").lower().startswith("utf")
         text = json.dumps(json_shape(value), ensure_ascii=ascii_only, indent=indent)
         # The same data, but it drives no terminal.
-        return _HIDDEN_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+        return re.sub(_HIDDEN_IN_JSON, lambda found: f"\\u{ord(found[0]):04x}", text)
 
     def _write(self, stream: TextIO, text: str, end: str = "\n") -> None:
         try:

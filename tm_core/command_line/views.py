@@ -12,7 +12,7 @@ from .audit import Trail
 from .output import Output
 from .verbs import Bulk, Page
 
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+_INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
 """How the store holds a time, whosever field it is."""
 _COLORS = {
     "completed": "green",
@@ -67,7 +67,7 @@ def shown(task: Task, out: Output) -> None:
         if name == "status":
             value = out.style(value, _COLORS.get(value, "bold"))
             out.data(f"{name}: {value}")
-        elif isinstance(value, str) and _INSTANT.fullmatch(value):
+        elif isinstance(value, str) and re.fullmatch(_INSTANT, value):
             out.data(f"{name}: {out.when(value)}")
         elif isinstance(value, str):
             out.data(f"{name}: {visible(value, multiline=True)}")
@@ -88,7 +88,7 @@ def _detail(name: str, part: Any, out: Output) -> None:
 
 
 def _told(value: Any, out: Output) -> str:
-    if isinstance(value, str) and _INSTANT.fullmatch(value):
+    if isinstance(value, str) and re.fullmatch(_INSTANT, value):
         return out.when(value)
     return visible(str(value))
 

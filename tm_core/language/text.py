@@ -9,8 +9,8 @@ from collections.abc import Iterable
 # what is read; a surrogate cannot be encoded at all. The marks U+200E and U+200F stay: ordinary
 # right-to-left text needs them, and they reorder nothing but their neighbours.
 _BEYOND_C0 = r"\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
-_HIDDEN = re.compile(rf"[\x00-\x1f{_BEYOND_C0}]")
-_HIDDEN_IN_LINES = re.compile(rf"[\x00-\x08\x0b-\x1f{_BEYOND_C0}]")
+_HIDDEN = rf"[\x00-\x1f{_BEYOND_C0}]"
+_HIDDEN_IN_LINES = rf"[\x00-\x08\x0b-\x1f{_BEYOND_C0}]"
 
 
 def visible(text: str, *, multiline: bool = False) -> str:
@@ -18,9 +18,11 @@ def visible(text: str, *, multiline: bool = False) -> str:
 
     With `multiline`, line breaks and tabs stay what they are.
     """
+    if text.isascii() and text.isprintable():
+        return text  # the usual, for which no pattern needs to be compiled
     if multiline:
-        return _HIDDEN_IN_LINES.sub(_escape, text.replace("\r\n", "\n"))
-    return _HIDDEN.sub(_escape, text)
+        return re.sub(_HIDDEN_IN_LINES, _escape, text.replace("\r\n", "\n"))
+    return re.sub(_HIDDEN, _escape, text)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -15,8 +15,8 @@ from .text import nearest, quote
 from .text import visible as visible
 from .when import parse_duration, parse_instant
 
-_INT = re.compile(r"[+-]?\d{1,19}", re.ASCII)
-_FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_INT = r"(?a)[+-]?\d{1,19}"
+_FLOAT = r"(?ai)[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?"
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 
@@ -136,7 +136,7 @@ def _integer(field: Field, raw: object) -> int:
     if isinstance(raw, int) and not isinstance(raw, bool):
         number = raw
     elif (isinstance(raw, float) and raw.is_integer()) or (
-        isinstance(raw, str) and _INT.fullmatch(raw.strip())
+        isinstance(raw, str) and re.fullmatch(_INT, raw.strip())
     ):
         number = int(raw)
     if number is None:
@@ -150,7 +150,7 @@ def _number(field: Field, raw: object) -> float:
     number: float | None = None
     try:
         if (isinstance(raw, int | float) and not isinstance(raw, bool)) or (
-            isinstance(raw, str) and _FLOAT.fullmatch(raw.strip())
+            isinstance(raw, str) and re.fullmatch(_FLOAT, raw.strip())
         ):
             number = float(raw)
     except OverflowError:  # an integer beyond what a float holds

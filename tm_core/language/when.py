@@ -26,18 +26,18 @@ _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
 _NAMED_DAYS = ("yesterday", "today", "tomorrow")
 _UNITS = ((31536000, "year"), (2592000, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
 
-_CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+# Patterns are compiled when first used (`re` keeps them): most commands need none.
+_CANONICAL = r"(?a)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
 _QUANTITY = (
     r"(\d+(?:\.\d+)?) *(w(?:eeks?)?|d(?:ays?)?|h(?:(?:ou)?rs?)?|m(?:in(?:ute)?s?)?)(?![a-z]) *"
 )
-_QUANTITIES = re.compile(_QUANTITY, re.ASCII)
-_DURATION = re.compile(rf"(?:{_QUANTITY})+", re.ASCII)
-_DISTANCE = re.compile(rf"(in +|\+ *|- *)?((?:{_QUANTITY})+)(?P<ago>ago)?", re.ASCII)
-_NUMBER = re.compile(r"\d+\.?\d*|\.\d+", re.ASCII)
-_DAY_AND_CLOCK = re.compile(
-    r"(\d{8}|\d{4}-\d\d-\d\d|\d{4}-?\d{3}|\d{4}-\d\d|\d{4}-?w\d\d(?:-?\d)?|[a-z]+)"
-    r"(?:(?:t| +)(\d.*))?",
-    re.ASCII,
+_QUANTITIES = rf"(?a){_QUANTITY}"
+_DURATION = rf"(?a)(?:{_QUANTITY})+"
+_DISTANCE = rf"(?a)(in +|\+ *|- *)?((?:{_QUANTITY})+)(?P<ago>ago)?"
+_NUMBER = r"(?a)\d+\.?\d*|\.\d+"
+_DAY_AND_CLOCK = (
+    r"(?a)(\d{8}|\d{4}-\d\d-\d\d|\d{4}-?\d{3}|\d{4}-\d\d|\d{4}-?w\d\d(?:-?\d)?|[a-z]+)"
+    r"(?:(?:t| +)(\d.*))?"
 )
 
 
@@ -59,7 +59,7 @@ def parse_instant(text: str, *, now: datetime | None = None, day_end: bool = Fal
     A bare day means its start, a bare week or month that of its first day. With `day_end` they
     mean their last microsecond, and a distance in days and weeks that of the day it reaches.
     """
-    if _CANONICAL.fullmatch(text):
+    if re.fullmatch(_CANONICAL, text):
         try:
             datetime.fromisoformat(text)
             return text  # as the store and every export have it: the usual case in bulk
@@ -138,10 +138,10 @@ def _read(text: str, now: datetime, day_end: bool) -> datetime:
         raise ValueError("it is too long")
     if text == "now":
         return now
-    distance = _DISTANCE.fullmatch(text)
+    distance = re.fullmatch(_DISTANCE, text)
     if distance:
         return _shift(now, distance, day_end)
-    parts = _DAY_AND_CLOCK.fullmatch(text)
+    parts = re.fullmatch(_DAY_AND_CLOCK, text)
     if not parts:
         raise ValueError
     first, last = _days(parts[1], now.astimezone().date())
@@ -158,7 +158,7 @@ def _shift(now: datetime, distance: re.Match[str], day_end: bool) -> datetime:
     back = distance["ago"] or (distance[1] or "").startswith("-")
     days = minutes = 0.0
     units = set()
-    for number, unit in _QUANTITIES.findall(distance[2]):
+    for number, unit in re.findall(_QUANTITIES, distance[2]):
         size = float(number) * (-1 if back else 1)
         units.add(unit[0])
         if unit[0] in "wd":
@@ -222,13 +222,13 @@ def _at(day: date, clock: str) -> datetime:
 def _hours(text: str) -> float | None:
     if len(text) > _LONGEST:
         return None
-    if _NUMBER.fullmatch(text):
+    if re.fullmatch(_NUMBER, text):
         return float(text)
-    if not _DURATION.fullmatch(text):
+    if not re.fullmatch(_DURATION, text):
         # A sign is no part of any form, but "-2h" deserves to hear that it is negative.
         return -1.0 if text[:1] == "-" and _hours(text[1:]) else None
     size = {"w": 7 * 24 * 60, "d": 24 * 60, "h": 60, "m": 1}
-    return sum(float(n) * size[unit[0]] for n, unit in _QUANTITIES.findall(text)) / 60
+    return sum(float(n) * size[unit[0]] for n, unit in re.findall(_QUANTITIES, text)) / 60
 
 
 def _float(number: float) -> float:

@@ -20,8 +20,8 @@ from tm_core.model import API_VERSION, FIELD_TYPES, Action, Command, Field, Hook
 GROUP = "tm.plugins"
 OWN_DISTRIBUTION = "task-orchestrator"
 _FORMAT = 2
-_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_FIELD_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
+_FIELD_NAME = r"[a-z][a-z0-9_]*"
 
 
 class Installed(NamedTuple):
@@ -187,7 +187,7 @@ def manifest_fault(manifest: object, name: str) -> str:
         return f"its manifest is named '{manifest.name}', its entry point '{name}'"
     if name in RESERVED_NAMES:
         return f"the name '{name}' is the kernel's own"
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(_NAME, name):
         return f"'{name}' is not a plugin name: lower-case letters, digits and dashes"
     wanted = (manifest.api, 0) if isinstance(manifest.api, int) else tuple(manifest.api)
     if len(wanted) != 2 or wanted[0] != API_VERSION[0] or wanted[1] > API_VERSION[1]:
@@ -201,7 +201,7 @@ def manifest_fault(manifest: object, name: str) -> str:
     for field in manifest.fields:
         if not isinstance(field, Field) or field.type not in FIELD_TYPES:
             return f"field {field!r} is not of a known type"
-        if not _FIELD_NAME.fullmatch(field.name):
+        if not re.fullmatch(_FIELD_NAME, field.name):
             return f"'{field.name}' is not a field name: lower-case letters, digits, underscores"
     kinds: tuple[tuple[str, Mapping[str, Any], type], ...] = (
         ("action", manifest.actions, Action),
