@@ -526,7 +526,7 @@ class TaskManager:
         if sort:
             from .language.expressions import compile_sort
 
-            order = f"{compile_sort(sort, self.store.columns)}, task.id"
+            order = f"{compile_sort(sort, self._columns())}, task.id"
         return self.store.select(condition, parameters, order, limit, offset)
 
     def count(self, where: str = "", *, status: str | Sequence[str] = ()) -> int:
@@ -548,10 +548,17 @@ class TaskManager:
         if where:
             from .language.expressions import compile_filter
 
-            text, more = compile_filter(where, self.store.columns, self.database.dialect)
+            text, more = compile_filter(where, self._columns(), self.database.dialect)
             condition += f" AND {text}"
             parameters += more
         return condition, parameters
+
+    def _columns(self) -> dict[str, Any]:
+        """The names that filters may use: columns, and what fields compute."""
+        from .language.expressions import Column
+
+        computed = (field for _, field in self.host.declared.values() if field.sql)
+        return self.store.columns | {each.name: Column(f"({each.sql})", each) for each in computed}
 
     def log(
         self,

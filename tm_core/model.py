@@ -50,6 +50,9 @@ class Field(NamedTuple):
     """A datetime given as a bare day means the end of that day, local time."""
     stored: bool = True
     """False: no column. The plugin finds the value in `Change.options` and keeps it itself."""
+    sql: str = ""
+    """For a field that is not stored: an SQL expression over `task`, which makes the name usable in
+    filters, and on `list` if `on` says so."""
     default: Any = None
     """What every task has unless it is told otherwise, those from before the field included. A
     field with a default cannot be cleared. With `choices_setting`, where the setting lacks it, the
@@ -169,7 +172,8 @@ class Plugin(NamedTuple):
     commands: Mapping[str, Command] = {}
     config: Mapping[str, Setting] = {}
     migrations: str = ""
-    """The folder of `NNNN_name.sql` files, relative to the package."""
+    """The folder of `NNNN_name.sql` files, relative to the package. `NNNN_name@feature.sql` is done
+    once that feature is on, whose tables it may use."""
     requires: tuple[str, ...] = ()
     """Features without which this one does not work."""
     enabled: bool = True

@@ -132,6 +132,10 @@ _user = click.option("--user", is_flag=True, help="In your own configuration, no
 @click.option("--minimal-mode", is_flag=True, help="Turn all features off")
 @click.option("--show", is_flag=True, help="Show the configuration")
 @click.option("--reset", is_flag=True, help="Set the project's configuration aside")
+@click.option("--enforce-orchestration", metavar="YES|NO", hidden=True)
+@click.option("--enforce-usage", metavar="YES|NO", hidden=True)
+@click.option("--enforcement-level", metavar="LEVEL", hidden=True)
+@click.option("--show-enforcement", is_flag=True, hidden=True)
 @dry_run_option
 @click.pass_context
 def config(
@@ -141,9 +145,16 @@ def config(
     minimal_mode: bool,
     show: bool,
     reset: bool,
+    enforce_orchestration: str | None,
+    enforce_usage: str | None,
+    enforcement_level: str | None,
+    show_enforcement: bool,
 ) -> None:
     """Spellings as options serve scripts written for the earlier tool."""
     run = current_run()
+    enforcement = enforce_orchestration or enforce_usage or enforcement_level or show_enforcement
+    if enforcement:
+        run.output.say("There is no enforcement here: every command is always allowed")
     if enable:
         _toggle(run, [enable], True, False)
     if disable:
@@ -152,7 +163,7 @@ def config(
         ctx.invoke(minimal, state="on", user=False)
     if reset:
         ctx.invoke(reset_config, user=False)
-    changed = enable or disable or minimal_mode or reset
+    changed = enable or disable or minimal_mode or reset or enforcement
     if show or (ctx.invoked_subcommand is None and not changed):
         _show(run)
 

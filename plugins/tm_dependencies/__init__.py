@@ -14,6 +14,15 @@ plugin = Plugin(
             max_length=64,
             stored=False,
         ),
+        Field(
+            "has_deps",
+            "bool",
+            on=("list",),
+            help="Only tasks that depend on others",
+            stored=False,
+            sql="CASE WHEN EXISTS (SELECT 1 FROM dependencies_edge"
+            " WHERE dependencies_edge.task_id = task.id) THEN 1 ELSE 0 END",
+        ),
     ),
     hooks={
         "task_draft": Hook("tm_dependencies.hooks", when=("depends_on", "status")),

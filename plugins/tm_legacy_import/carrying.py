@@ -172,19 +172,27 @@ def _agents(manager: Any, rows: Rows, ledger: Ledger) -> None:
         ledger.keep("agents", rows, "no feature keeps agents")
         return
     for row in rows:
+        known = _capabilities(row.get("capabilities"))
         try:
-            named = json.loads(row.get("capabilities") or "[]")
-            known = [str(each) for each in named] if isinstance(named, list) else [str(named)]
             register(
                 str(row.get("id") or ""),
                 str(row.get("name") or row.get("id") or ""),
                 type=row.get("type") or None,
                 capabilities=",".join(known) or None,
             )
-        except (TmError, ValueError) as error:
+        except TmError as error:
             ledger.keep("agents", [row], f"it cannot be registered: {error}")
         else:
-            ledger.count("agents", CARRIED, "registered; its times are those of the import")
+            ledger.count("agents", CARRIED, "registered anew")
+            ledger.also_keep("agents", [row], "its times, status and metadata")
+
+
+def _capabilities(raw: Any) -> list[str]:
+    try:
+        found = json.loads(raw) if raw else []
+    except (TypeError, ValueError):
+        found = str(raw).split(",")
+    return [str(each) for each in found] if isinstance(found, list) else [str(found)]
 
 
 def _action(manager: Any, name: str) -> Any:
@@ -204,7 +212,9 @@ def _rest(tables: Mapping[str, Rows], ledger: Ledger) -> None:
     }
     for name, rows in tables.items():
         if name == "schema_migrations":
-            ledger.count(name, DROPPED, "the earlier tool's own bookkeeping", len(rows))
+            why = "the earlier tool's own bookkeeping"
+            ledger.count(name, DROPPED, why, len(rows))
+            ledger.also_keep(name, rows, why)
         elif name == "agent_workload":
             ledger.keep(name, rows, "worked out from the tasks, by tm agents workload")
         elif name not in known:

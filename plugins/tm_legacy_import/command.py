@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
+import sys
 import tempfile
 from typing import Any, NamedTuple
 
 import click
 
-from tm_core.api import NotFound, Run, UsageError, current_run, dry_run_option, write_atomically
+from tm_core.api import (
+    NotFound,
+    Run,
+    TmError,
+    UsageError,
+    current_run,
+    dry_run_option,
+    write_atomically,
+)
 
 from .carrying import carry
 from .instants import zone
@@ -20,7 +30,7 @@ from .placing import KEPT, files_of, put_in_place
 from .reading import read_tables
 from .recognition import count_tasks
 from .snapshot import digests, keep_backup, snapshot
-from .views import show
+from .views import show, tell_places
 
 FILE = "tasks.db"
 
@@ -42,8 +52,9 @@ class Source(NamedTuple):
     " kept. The report accounts for every row of every table."
 )
 @click.argument("folder", required=False)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask, on a terminal")
 @dry_run_option
-def import_legacy(folder: str | None) -> None:
+def import_legacy(folder: str | None, yes: bool) -> None:
     """Do it, or show what would be done."""
     run = current_run()
     source = find(run.workspace.url, folder)
@@ -59,9 +70,14 @@ def import_legacy(folder: str | None) -> None:
             "original": "",
             "backup": "",
             "kept": "",
+            "report": "",
         }
         if source.in_place:
-            _replace(run, source, whole, known, tables, notes, ledger, report)
+            asks = not yes and sys.stdin.isatty() and sys.stderr.isatty() and not run.output.as_json
+            _replace(run, source, whole, known, tables, notes, ledger, report, asks)
+            if asks and not run.output.dry_run:
+                tell_places(report, run.output)
+                return
         else:
             _add(run, source, whole, tables, notes, ledger, report)
     show(report, run.output)
@@ -102,6 +118,7 @@ def _replace(
     notes: list[Found],
     ledger: Ledger,
     report: dict[str, Any],
+    asks: bool,
 ) -> None:
     """Make a store beside the database, and put it in its place once all is in it."""
     given = dict(run.options)
@@ -123,6 +140,10 @@ def _replace(
         run.forget()
         report |= ledger.as_dict()
         _describe_files(source, notes, report, takes_notes)
+        if asks and not report["dry_run"]:
+            show({**report, "dry_run": True}, run.output)
+            if not click.confirm("Carry them over? The database is kept, unchanged", err=True):
+                raise TmError("nothing was changed", "tm import-legacy does it")
         if not report["dry_run"]:
             report["backup"] = keep_backup(whole, source.folder)
             _keep(source.folder, ledger, report)
@@ -181,13 +202,20 @@ def _describe_files(
 
 
 def _keep(folder: str, ledger: Ledger, report: dict[str, Any]) -> None:
-    """Write what has no place in a store, and the report, into files beside it."""
+    """Write what has no place in a store, and the report, into files beside it.
+
+    Those of another import that is there already stay: `kept-2.json` comes after `kept.json`.
+    """
     folder = os.path.join(folder, KEPT)
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    if ledger.kept:
-        report["kept"] = os.path.join(folder, "kept.json")
-        _write(report["kept"], ledger.kept)
-    _write(os.path.join(folder, "report.json"), report)
+    if not report["report"]:
+        ends = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+        end = next(e for e in ends if not os.path.exists(os.path.join(folder, f"report{e}.json")))
+        report["report"] = os.path.join(folder, f"report{end}.json")
+        report["kept"] = os.path.join(folder, f"kept{end}.json") if ledger.kept else ""
+        if ledger.kept:
+            _write(report["kept"], ledger.kept)
+    _write(report["report"], report)
 
 
 def _write(path: str, value: Any) -> None:

@@ -112,18 +112,27 @@ class Conversion:
                     self._leave("dependencies", task_id, row, "it is of no effect")
                 else:
                     needs[task_id].append(str(other))
-        ordered: dict[str, list[str]] = {}
-        while len(ordered) < len(needs):
-            ready = [t for t, o in needs.items() if t not in ordered and ordered.keys() >= {*o}]
-            if ready:
-                ordered |= {task_id: needs[task_id] for task_id in ready}
-                continue
-            stuck = next(task_id for task_id in needs if task_id not in ordered)
-            for row in self._of["dependencies"][stuck]:
-                if row["depends_on"] in needs[stuck] and row["depends_on"] not in ordered:
-                    self._leave("dependencies", stuck, row, "it closes a circle")
-            needs[stuck] = [other for other in needs[stuck] if other in ordered]
-        return ordered
+        return self._ordered(needs)
+
+    def _ordered(self, needs: dict[str, list[str]]) -> dict[str, list[str]]:
+        """The same with each task after what it depends on, without what closes a circle."""
+        done: dict[str, list[str]] = {}
+        for start in needs:
+            path = {} if start in done else {start: iter([*needs[start]])}
+            while path:
+                task_id, rest = next(reversed(path.items()))
+                other = next(rest, None)
+                if other is None:
+                    done[task_id] = needs[task_id]
+                    del path[task_id]
+                elif other in path:
+                    needs[task_id].remove(other)
+                    for row in self._of["dependencies"][task_id]:
+                        if row["depends_on"] == other:
+                            self._leave("dependencies", task_id, row, "it closes a circle")
+                elif other not in done:
+                    path[other] = iter([*needs[other]])
+        return done
 
     def _leave(self, table: str, task_id: str, row: dict[str, Any], why: str) -> None:
         """Only the task's history is to hold this row."""

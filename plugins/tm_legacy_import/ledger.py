@@ -19,7 +19,7 @@ class Ledger:
     - `carried`: it is where it belongs, as a task, a field, or a part of one.
     - `history`: it has no place of its own, and is in the history of its task, word for word.
     - `kept`: it belongs to no task, and is in the file beside the store, word for word.
-    - `dropped`: it is of no use any more, and is told which; the original and the backup have it.
+    - `dropped`: it is of no use any more; for the record it is in that file all the same.
     """
 
     def __init__(self, tables: Mapping[str, Rows]) -> None:
@@ -42,6 +42,10 @@ class Ledger:
         for row in rows:
             self.kept.append({"table": table, "why": why, "row": dict(row)})
             self.count(table, KEPT, why)
+
+    def also_keep(self, table: str, rows: Iterable[Mapping[str, Any]], why: str) -> None:
+        """These rows go to the file as well, for what their place here does not take of them."""
+        self.kept.extend({"table": table, "why": why, "row": dict(row)} for row in rows)
 
     def change(self, what: str, example: str) -> None:
         """A value is not as it was; the row as it was is in the history of its task."""

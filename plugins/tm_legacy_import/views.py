@@ -8,6 +8,13 @@ from tm_core.api import Output, visible
 
 from .ledger import STATES
 
+REMARKS = {
+    "config": "its agent-id has no effect: TM_AGENT_ID or --actor says who acts",
+    "enforcement.json": "there is no enforcement here: every command is always allowed",
+    "hooks": "no shell hooks are run; plugins have handlers of events instead",
+}
+"""What to know of files that are left where they are."""
+
 
 def show(report: dict[str, Any], output: Output) -> None:
     """The account as data, what it means as sentences."""
@@ -25,19 +32,30 @@ def show(report: dict[str, Any], output: Output) -> None:
                 output.say(f"{name}: {each['rows']} {each['state']}: {where}")
         for change in report["changes"]:
             examples = ", ".join(visible(each) for each in change["examples"])
-            output.say(f"changed {change['count']} times: {visible(change['what'])} ({examples})")
+            count = "one task" if change["count"] == 1 else f"{change['count']} tasks"
+            output.say(f"changed in {count}: {visible(change['what'])} ({examples})")
         for each in report["notes"]["left"]:
             output.say(f"not read: {visible(each['file'])}: {visible(each['why'])}")
         if report["notes"]["entries"]:
             output.say(f"{report['notes']['entries']} notes from {report['notes']['files']} files")
         if report["left_in_place"]:
             output.say(f"left where they are: {', '.join(map(visible, report['left_in_place']))}")
+        for name in sorted(REMARKS.keys() & {*report["left_in_place"]}):
+            output.say(f"{name}: {REMARKS[name]}")
         output.say(f"Times without a zone were read as {report['zone']['name']}")
-    tasks = report["tables"]["tasks"]["carried"]
-    count = "1 task" if tasks == 1 else f"{tasks} tasks"
     if report["dry_run"]:
-        output.say(f"{count} would be carried over; nothing was changed")
-        return
-    output.say(f"{count} carried over; the original is {report['original']}")
+        output.say(f"{_tasks(report)} would be carried over; nothing was changed")
+    else:
+        tell_places(report, output)
+
+
+def tell_places(report: dict[str, Any], output: Output) -> None:
+    """That it is done, and where things are now."""
+    output.say(f"{_tasks(report)} carried over; the original is {report['original']}")
     if report["kept"]:
         output.say(f"What has no place in a store is in {report['kept']}")
+
+
+def _tasks(report: dict[str, Any]) -> str:
+    count = report["tables"]["tasks"]["carried"]
+    return "1 task" if count == 1 else f"{count} tasks"

@@ -92,3 +92,33 @@ def test_an_empty_option_selects_what_has_no_value(tm_cli: Cli) -> None:
     assert tm_cli("list", "--assignee", "me").out.split()[0] == f"[{mine}]"
     refused = tm_cli("update", mine, "--priority", "", code=5)
     assert "priority cannot be empty" in refused.err
+
+
+def test_a_computed_field_is_a_name_for_filters(tm_open: Callable[..., TaskManager]) -> None:
+    long = Field("long_title", "bool", on=("list",), stored=False, sql="length(task.title) > 5")
+    store = tm_open(plugins=[Plugin("sizes", "For the test", fields=(long,))])
+    store.add("short")
+    wanted = store.add("quite long")
+    assert [task.id for task in store.find("long_title == True")] == [wanted.id]
+    assert "long_title" not in store.get(wanted.id).as_dict()
+
+
+def test_values_after_a_repeatable_option_belong_to_it(tm_cli: Cli) -> None:
+    a, b = tm_cli.add("a"), tm_cli.add("b")
+    task = tm_cli.add(
+        "--tag", "x", "a title", "--depends-on", a, b, "--tag", "y", "z", "-d", "text"
+    )
+    shown = tm_cli.show(task)
+    assert shown["title"] == "a title"
+    assert shown["tags"] == ["x", "y", "z"]
+    assert sorted(shown["depends_on"]) == sorted([a, b])
+    assert shown["description"] == "text"
+    assert "extra argument" in tm_cli("add", "t", "one", "two", code=2).err
+    assert "extra argument" in tm_cli("add", "t", "--tag", "x", "--", "two", code=2).err
+
+
+def test_format_json_is_json(tm_cli: Cli) -> None:
+    task = tm_cli.add("a")
+    assert tm_cli("list", "--format", "json").json[0]["id"] == task
+    assert tm_cli("show", task, "--format", "text").out.startswith("id: ")
+    tm_cli("list", "--format", "xml", code=2)

@@ -161,6 +161,7 @@ def built_in_entries() -> list[importlib.metadata.EntryPoint]:
 
 
 ORDINARY = {
+    "context": "what a plugin is handed",
     "type": "a key of every event",
     "progress": "a bar on the terminal",
     "parent": "a column in which SQLite tells the other table of a foreign key",

@@ -257,6 +257,17 @@ def test_data_outlives_a_toggle(tm: Any, site: Any) -> None:
     assert tm("list", "--where", "size == 5").out == f"[{task_id}] y - pending\n"
 
 
+def test_a_step_waits_for_the_feature_that_it_needs(tm: Any, site: Any) -> None:
+    joint = "CREATE TABLE probe_joint AS SELECT task_id FROM feedback_review;"
+    install(site, **{"0001_row": TABLE, "0002_joint@feedback": joint})
+    tm("-c", "plugins.only=probe", "init")
+    assert query(tm.folder, "SELECT name FROM sqlite_master WHERE name = 'probe_joint'") == []
+    tm("list")  # with all features
+    assert query(tm.folder, "SELECT count(*) FROM probe_joint") == [(0,)]
+    tm("config", "disable", "feedback")
+    assert tm("list").err == "No tasks found\n"
+
+
 def test_a_new_field_and_a_new_step_of_a_known_plugin(tm: Any, site: Any) -> None:
     install(site, **{"0001_row": TABLE})
     tm("init")

@@ -118,7 +118,11 @@ def wheel_files(wheel: Path) -> dict[str, bytes]:
 def source_files(source: Path) -> dict[str, Path]:
     """The files that ought to be in the wheel, by their name there."""
     files = {}
-    for base, within in ((source, source / "tm_core"), (source / "plugins", source / "plugins")):
+    places = (
+        *((source, source / "tm_core"), (source, source / "task_orchestrator")),
+        (source / "plugins", source / "plugins"),
+    )
+    for base, within in places:
         for path in within.rglob("*"):
             name = path.relative_to(base)
             if path.is_file() and not (base.name == "plugins" and name.parts[1:2] == ("tests",)):
@@ -154,12 +158,12 @@ def test_wheel_has_the_packages_and_nothing_else_at_the_top(built: Built) -> Non
     packages = plugin_packages(built.source)
     assert packages
     assert all(name.startswith("tm_") for name in packages)
-    assert top == {"tm_core", dist_info} | packages
+    assert top == {"tm_core", "task_orchestrator", dist_info} | packages
 
 
 def test_wheel_is_typed(built: Built) -> None:
     files = wheel_files(built.wheel)
-    packages = {"tm_core"} | plugin_packages(built.source)
+    packages = {"tm_core", "task_orchestrator"} | plugin_packages(built.source)
     assert [name for name in sorted(packages) if f"{name}/py.typed" not in files] == []
 
 

@@ -355,6 +355,46 @@ class ActionCommand(click.Command):
             short_help=entry.help,
         )
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the line; `--file a b` means `--file a --file b` where b could be nothing else."""
+        try:
+            return super().parse_args(ctx, list(args))
+        except click.UsageError:
+            repeated = self._repeated(args)
+            if repeated == args:
+                raise
+            return super().parse_args(ctx, repeated)
+
+    def _repeated(self, args: Sequence[str]) -> list[str]:
+        """The line with a repeatable option before each of the values that follow one.
+
+        What a required argument still waits for is none of them.
+        """
+        options = {
+            flag: param
+            for param in self.params
+            if isinstance(param, click.Option)
+            for flag in param.opts
+        }
+        wanting = sum(isinstance(each, click.Argument) and each.required for each in self.params)
+        found: list[str] = []
+        repeated, value_follows = "", False
+        for place, word in enumerate(args):
+            if word == "--":
+                return [*found, *args[place:]]
+            if value_follows:
+                value_follows = False
+            elif word.startswith("-") and word != "-":
+                option = options.get(word)
+                value_follows = option is not None and not option.is_flag
+                repeated = word if option is not None and option.multiple else ""
+            elif wanting:
+                wanting -= 1
+            elif repeated:
+                found.append(repeated)
+            found.append(word)
+        return found
+
     def invoke(self, ctx: click.Context) -> None:
         """Run the action."""
         try:
@@ -383,6 +423,13 @@ def _shared(*, writes: bool, taken: set[str], about_a_task: bool = False) -> lis
         option(["--json"], "as_json", is_flag=True, help="Data as JSON"),
         option(["--actor", "--agent-id"], "actor", metavar="WHO", help="Who acts"),
         option(["-q", "--quiet"], "quiet", is_flag=True, hidden=True),
+        click.Option(
+            ["--format", "format"],
+            type=click.Choice(["text", "json"]),
+            expose_value=False,
+            callback=_take_format,
+            hidden=True,
+        ),
         option(["--debug"], "debug", is_flag=True, hidden=True),
     ]
     if writes:
@@ -399,6 +446,12 @@ def _shared(*, writes: bool, taken: set[str], about_a_task: bool = False) -> lis
 def _take(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     if value:
         of(ctx).take({param.name or "": value})
+
+
+def _take_format(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    """`--format json` is `--json`, on commands that know no further formats."""
+    if value == "json":
+        of(ctx).take({"as_json": True})
 
 
 def _add_shared(command: click.Command) -> None:

@@ -262,14 +262,23 @@ class Host:
             raise FeatureDisabled(name)
 
     def migration_sets(self) -> list[MigrationSet]:
-        """What the enabled plugins expect to have been done to the store."""
+        """What the enabled plugins expect to have been done to the store.
+
+        A step named `NNNN_name@feature.sql` needs that feature's tables: it comes after all others,
+        and only where the feature is on.
+        """
         sets: list[MigrationSet] = []
+        late: list[MigrationSet] = []
         for one in self.enabled.values():
             own = [f for holder, f in self.declared.values() if holder is one and f.stored]
-            names = (*(f"field:{field.name}" for field in own), *one.migrations)
+            plain = [name for name in one.migrations if "@" not in name]
+            names = (*(f"field:{field.name}" for field in own), *plain)
             if names:
                 sets.append(MigrationSet(one.name, names, _reader(one, own)))
-        return sets
+            joint = tuple(name for name in one.migrations if _needed(name) in self.enabled)
+            if joint:
+                late.append(MigrationSet(one.name, joint, _reader(one, own)))
+        return sets + late
 
     # Calling
 
@@ -470,6 +479,11 @@ def _deprecations(manager: Any, module: Any, name: str) -> list[str]:
 def _registration(one: Installed, where: Hook) -> str:
     """The name under which pluggy knows the module (or object) that has a plugin's hooks."""
     return f"{one.name}/{where.target if isinstance(where.target, str) else id(where.target)}"
+
+
+def _needed(step: str) -> str:
+    """The feature whose tables a migration step needs; empty if none."""
+    return step.partition("@")[2].removesuffix(".sql")
 
 
 def _reader(one: Installed, fields: Sequence[Field]) -> Callable[[str], str]:

@@ -161,6 +161,7 @@ _ROWS: dict[str, list[dict[str, Any]]] = {
         {"task_id": "aaaa0003", "depends_on": "aaaa0002"},
         {"task_id": "aaaa0003", "depends_on": "deadbeef"},
         {"task_id": "deadbeef", "depends_on": "aaaa0001"},
+        {"task_id": "aaaa0004", "depends_on": "aaaa0005"},
         {"task_id": "aaaa0005", "depends_on": "aaaa0006"},
         {"task_id": "aaaa0006", "depends_on": "aaaa0005"},
     ],

@@ -1,0 +1,1 @@
+CREATE VIEW dependencies AS SELECT task_id, depends_on FROM dependencies_edge;
