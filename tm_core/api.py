@@ -28,6 +28,7 @@ from .context import (
 from .engine.figures import Insight, Spread
 from .engine.privacy import readable
 from .errors import (
+    BlankStore,
     ConfigError,
     Conflict,
     DamagedStore,
@@ -59,8 +60,10 @@ from .model import (
     Availability,
     Change,
     Command,
+    CommandEnd,
     Document,
     Event,
+    Failure,
     Field,
     Finding,
     Foreign,
@@ -74,23 +77,27 @@ from .plugin_host.actions import Param, TaskId, signature_of
 from .plugin_host.host import Host
 from .plugin_host.registry import Installed, describe
 from .storage.chain import event_digest, next_head
-from .storage.migrate import check_schema
+from .storage.migrate import MigrationSet, check_schema, kernel_migrations
+from .storage.migrate import applied as applied_migrations
+from .storage.migrate import apply as apply_migrations
+from .storage.migrate import held as held_migrations
+from .storage.migrate import parts as migration_parts
+from .storage.migrate import pending as pending_migrations
+from .storage.migrate import release as release_migrations
+from .storage.migrate import undo as undo_migrations
 from .workspace import Workspace
 
 __all__ = [
     "API_VERSION",
-    "FUNCTIONS",
-    "HOOKS",
-    "OPEN",
-    "PRIORITIES",
-    "STATUSES",
     "Action",
     "Approval",
     "Approvals",
     "Availability",
     "Backend",
+    "BlankStore",
     "Change",
     "Command",
+    "CommandEnd",
     "Config",
     "ConfigError",
     "ConfigProvider",
@@ -104,10 +111,13 @@ __all__ = [
     "Document",
     "Event",
     "ExpressionError",
+    "FUNCTIONS",
+    "Failure",
     "FeatureDisabled",
     "Field",
     "Finding",
     "Foreign",
+    "HOOKS",
     "Handler",
     "Hook",
     "Host",
@@ -115,10 +125,13 @@ __all__ = [
     "Installed",
     "InvalidValue",
     "MetricCalculator",
+    "MigrationSet",
     "NewerSchema",
     "NoStore",
     "NotFound",
+    "OPEN",
     "Output",
+    "PRIORITIES",
     "Page",
     "Param",
     "Plugin",
@@ -127,6 +140,7 @@ __all__ = [
     "Row",
     "Run",
     "SQLDialect",
+    "STATUSES",
     "Setting",
     "Spread",
     "Task",
@@ -139,6 +153,8 @@ __all__ = [
     "ValidationError",
     "Validator",
     "Workspace",
+    "applied_migrations",
+    "apply_migrations",
     "cache_path",
     "check",
     "check_records",
@@ -150,12 +166,15 @@ __all__ = [
     "event_digest",
     "format_local",
     "format_relative",
+    "held_migrations",
     "hookimpl",
     "instant_now",
     "json_shape",
+    "kernel_migrations",
     "listed",
     "load_yaml",
     "mentions",
+    "migration_parts",
     "names",
     "nearest",
     "next_head",
@@ -164,12 +183,15 @@ __all__ = [
     "parse_instant",
     "parse_value",
     "parse_yaml",
+    "pending_migrations",
     "quote",
     "read_config",
     "read_json",
     "readable",
+    "release_migrations",
     "signature_of",
     "summary",
+    "undo_migrations",
     "user_config_path",
     "visible",
     "write_atomically",

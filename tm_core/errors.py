@@ -164,6 +164,12 @@ class FeatureDisabled(PluginError):
         )
 
 
+def was_refused(error: BaseException) -> bool:
+    """Whether a command ended because of what was asked for: nothing needs repair."""
+    asked = (UsageError, NotFound, ValidationError, Conflict, NoStore, FeatureDisabled)
+    return isinstance(error, asked)
+
+
 def is_refusal(error: BaseException) -> bool:
     """Whether a plugin that raises this refuses deliberately, or the store itself is in trouble.
 

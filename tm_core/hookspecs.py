@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         MetricCalculator,
         Validator,
     )
-    from .model import Availability, Change, Finding, Foreign, Problem, Task
+    from .model import Availability, Change, CommandEnd, Finding, Foreign, Problem, Task
 
 hookspec = pluggy.HookspecMarker("tm")
 hookimpl = pluggy.HookimplMarker("tm")
@@ -250,6 +250,24 @@ class Hooks:
     @hookspec
     def health_checks(self, ctx: Context) -> Iterable[Finding]:  # type: ignore[empty-body]
         """Report what is well and what is not. Runs for `tm doctor`; raising is a finding too."""
+
+    @hookspec
+    def command_ended(self, ctx: Context, end: CommandEnd) -> None:
+        """Observe how a command went: its name, its duration, its error, plugins' failures.
+
+        Runs once per `tm`, after the command's output. `Hook.when` may name `succeeded`, `refused`
+        (for what was asked: exit codes 2, 3, 5, 6, 7, a feature that is off), `failed`,
+        `interrupted`, and `degraded` (a plugin did not do its part): a plugin that cares for
+        `failed` only costs nothing otherwise. There may be no store, or one that cannot be opened:
+        `ctx.settings` and `ctx.folder` are always there. What ended before the configuration could
+        be read is not observed. When it raises, a line says so, and the command's own error and
+        exit code stay.
+
+            @hookimpl
+            def command_ended(ctx, end):
+                if end.error is not None:
+                    beep()
+        """
 
     @hookspec
     def foreign_store(self, path: str) -> Foreign | None:

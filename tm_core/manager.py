@@ -17,11 +17,9 @@ from .engine.outbox import Outbox
 from .engine.plugin_context import PluginContext, Session
 from .engine.privacy import readable
 from .errors import (
-    BlankStore,
     Conflict,
     DatabaseError,
     FeatureDisabled,
-    ForeignStore,
     InvalidValue,
     NotFound,
     PluginError,
@@ -32,7 +30,7 @@ from .errors import (
 from .language import values
 from .language.text import nearest
 from .language.when import instant_now
-from .model import Action, Change, Event, Field, Finding, Foreign, Plugin, Task
+from .model import Action, Change, Event, Field, Finding, Plugin, Task
 from .plugin_host.actions import Signature, signature_of
 from .plugin_host.host import Host
 from .plugin_host.registry import Installed, describe
@@ -157,11 +155,18 @@ class TaskManager:
 
     def _migrate(self, create: bool) -> list[str]:
         sets = [kernel_migrations(), *self.host.migration_sets()]
-        known = bool(self.database.columns("schema_fingerprint"))
-        if not known and not (create and self.database.is_blank()):
-            raise self._not_ours()
-        if not create and migrate.is_current(self.database, sets):
-            return []
+        if not create or not self.database.is_blank():
+            self.workspace.check_ours(self.database)
+        if not create:
+            if migrate.is_current(self.database, sets):
+                return []
+            for owner in sorted(migrate.held(self.database) & self.host.enabled.keys()):
+                cause = "its schema was rolled back"
+                self.workspace.report(f"feature '{owner}' is off: {cause} (tm migrate --apply)")
+                self.host.drop(owner, cause)
+            sets = [kernel_migrations(), *self.host.migration_sets()]
+            if migrate.is_current(self.database, sets):
+                return []
         if not create and not self.database.self_migrating:
             todo = migrate.pending(self.database, sets)
             if todo:
@@ -170,27 +175,10 @@ class TaskManager:
                 )
         return migrate.apply(self.database, sets, self._migration_failed)
 
-    def _not_ours(self) -> TmError:
-        """Why a file cannot be used as a store, and what to do instead."""
-        url = self.database.url
-        if self.database.is_blank():
-            return BlankStore(f"{url} is empty", "tm init makes a task store of it")
-        for each in self.host.implementations("foreign_store"):
-            try:
-                found = self.host.invoke(each, path=url) or None
-                if not isinstance(found, Foreign | None):
-                    raise TypeError(f"foreign_store gave {type(found).__name__}, not a Foreign")
-            except Exception as error:
-                self.host.blame(each.plugin, "foreign_store", error)
-                continue
-            if found is not None:
-                return ForeignStore(f"{url} {found.what}", found.command)
-        return DatabaseError(f"{url} is not a task store", "tm init in a new folder")
-
     def _migration_failed(self, owner: str, error: TmError) -> None:
         plugin = self.host.enabled[owner]
         self.host.blame(plugin, "migration", error)
-        self.host.drop(owner)
+        self.host.drop(owner, error.message)
 
     def _context(self, plugin: str) -> PluginContext:
         return PluginContext(lambda: self._session, plugin, self.workspace)

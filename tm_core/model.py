@@ -222,6 +222,31 @@ class Finding(NamedTuple):
     hint: str = ""
 
 
+class Failure(NamedTuple):
+    """A plugin that did not do its part."""
+
+    plugin: str
+    source: str
+    where: str
+    """The hook, or what else it was asked for."""
+    cause: str
+
+
+class CommandEnd(NamedTuple):
+    """How one run of `tm` went."""
+
+    command: str
+    """As the command is declared, `criteria confirm`; empty when none was reached."""
+    feature: str
+    """The feature that offers it, `kernel` for the kernel's own; empty when none was reached."""
+    seconds: float
+    """Since the line was read; starting Python is not in it."""
+    error: BaseException | None
+    """What the command ended with. Its text may hold what users typed."""
+    failures: tuple[Failure, ...]
+    """What plugins did not do on the way, although the command went on."""
+
+
 class Event(TypedDict):
     """One entry of the append-only log."""
 

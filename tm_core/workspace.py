@@ -10,9 +10,9 @@ from .configuration.cache import default_cache_folder
 from .configuration.config import Config
 from .configuration.settings import Layer
 from .context import Backend, Context, Database
-from .errors import NoStore, PluginError, is_refusal
+from .errors import BlankStore, DatabaseError, ForeignStore, NoStore, PluginError, is_refusal
 from .language.when import instant_now
-from .model import Plugin
+from .model import Foreign, Plugin
 from .plugin_host.host import Host, in_code
 from .plugin_host.registry import describe, installed_plugins
 from .plugin_host.troubles import Trouble, recall, remember
@@ -136,6 +136,31 @@ class Workspace:
             }
             self._database = backend.open(self.url, create=create, settings=settings)
         return self._database
+
+    def check_ours(self, database: Database) -> None:
+        """Raise if a database is no task store, saying what it is and what to do instead.
+
+        Raises:
+            BlankStore: Nothing is in it.
+            ForeignStore: A plugin knows what it is, and can carry it over.
+            DatabaseError: Nobody knows what it is.
+        """
+        if database.columns("schema_fingerprint"):
+            return
+        url = database.url
+        if database.is_blank():
+            raise BlankStore(f"{url} is empty", "tm init makes a task store of it")
+        for each in self.host.implementations("foreign_store"):
+            try:
+                found = self.host.invoke(each, path=url) or None
+                if not isinstance(found, Foreign | None):
+                    raise TypeError(f"foreign_store gave {type(found).__name__}, not a Foreign")
+            except Exception as error:
+                self.host.blame(each.plugin, "foreign_store", error)
+                continue
+            if found is not None:
+                raise ForeignStore(f"{url} {found.what}", found.command)
+        raise DatabaseError(f"{url} is not a task store", "tm init in a new folder")
 
     def _backend(self, scheme: str) -> Backend:
         if scheme == "sqlite":

@@ -40,7 +40,7 @@ _LARGEST_HEADER = 65536
 _SCRATCH = ".scratch-"
 _CHUNK = 1 << 20
 _KERNEL = re.compile(
-    r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-(before-[a-z]+)-\d+" + re.escape(PLAIN)
+    r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-(before-[a-z]+)-[0-9a-f]+" + re.escape(PLAIN)
 )
 """Files as the kernel names its copies."""
 

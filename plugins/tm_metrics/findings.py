@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,9 @@ from . import figures
 
 _MOST = 5
 """Of the groups that share a trait, those with the most tasks tell enough."""
+_APART = 0.25
+"""By how much a group's figure must differ from that of all tasks to be worth a line of its own."""
+_DIGITS = re.compile(r"[\d.,]+")
 
 
 def find(ctx: Context, view: figures.View, *, fresh: bool = False) -> dict[str, Any]:
@@ -21,14 +25,14 @@ def find(ctx: Context, view: figures.View, *, fresh: bool = False) -> dict[str, 
         calculators = [each for each in figures.chosen(ctx) if hasattr(each, "findings")]
         groupings = [name for name in ctx.settings["insight_groups"] if name in tasks.groupings]
         found: list[dict[str, Any]] = []
-        known: set[tuple[str, str]] = set()
+        known: dict[tuple[str, str], float] = {}
         for by in groupings or [""]:
             answers = figures.calculate(calculators, tasks.grouped(by))
             for each in calculators:
                 whole = answers[str(each.name)]
                 if by == (groupings or [""])[0]:
                     told = list(_told(ctx, each, whole, minimum))
-                    known |= {(str(each.name), insight.message) for insight in told}
+                    known |= {_kind(each, insight): _figure(insight) for insight in told}
                     found += [_record(each, insight) for insight in told]
                 found += _of_groups(ctx, each, whole.get(f"by_{by}", {}), by, minimum, known)
         found.sort(key=lambda each: bool(each["group"]))
@@ -44,16 +48,30 @@ def _of_groups(
     shares: Mapping[str, Mapping[str, Any]],
     by: str,
     minimum: int,
-    known: set[tuple[str, str]],
+    known: Mapping[tuple[str, str], float],
 ) -> list[dict[str, Any]]:
     found = [
         _record(calculator, insight, by, group)
         for group, share in shares.items()
         for insight in _told(ctx, calculator, share, minimum)
-        # What is said of all tasks is not said of each group again.
-        if (str(calculator.name), insight.message) not in known
+        if _apart(insight, known.get(_kind(calculator, insight)))
     ]
     return sorted(found, key=lambda each: -int(each["tasks"]))[:_MOST]
+
+
+def _kind(calculator: MetricCalculator, insight: Insight) -> tuple[str, str]:
+    """What a finding is about, whatever its numbers."""
+    return str(calculator.name), _DIGITS.sub("", insight.message)
+
+
+def _figure(insight: Insight) -> float:
+    """The first of the figures that it rests on, which is what it says; 0 without any."""
+    return float(next(iter(insight.basis.values()), 0))
+
+
+def _apart(insight: Insight, whole: float | None) -> bool:
+    """What is said of all tasks is said of a group again only if it is quite different there."""
+    return whole is None or abs(_figure(insight) - whole) > _APART * abs(whole)
 
 
 def _told(
@@ -91,4 +109,6 @@ def _name(name: str) -> str:
 
 
 def _number(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

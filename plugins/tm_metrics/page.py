@@ -135,34 +135,46 @@ def _legend(*entries: tuple[str, str]) -> str:
 
 
 def _keys(report: Mapping[str, Any]) -> Iterator[str]:
-    """The six figures that tell most."""
+    """The figures that tell most: the first six of those that are known."""
     metrics = report["metrics"]
     flow, success = metrics.get("flow", {}), metrics.get("success", {})
     lead, cycle = flow.get("lead_time_hours") or {}, flow.get("cycle_time_hours") or {}
-    keys = [
-        (f"{flow.get('completed', 0):,}", "tasks completed", ""),
-        (_span(lead.get("p50")), "median lead time", _up_to(lead)),
-        (_span(cycle.get("p50")), "median time from start", _up_to(cycle)),
-        (
-            f"{flow.get('work_in_progress', 0):,}",
-            f"in progress, of {flow.get('open', 0):,} open",
-            "",
-        ),
-    ]
     ratio = metrics.get("time", {}).get("p50_ratio")
-    keys.append((f"{ratio:.2g}\u00d7" if ratio else _NONE, "actual by estimated hours, median", ""))
-    if report["overdue"]:
-        keys.append((f"{report['overdue']['count']:,}", "open tasks past their deadline", ""))
-    elif metrics.get("feedback", {}).get("mean_quality"):
-        keys.append((f"{metrics['feedback']['mean_quality']:.1f}", "mean quality, of 5", ""))
-    else:
-        keys.append((_percent(success.get("reopened_share")), "of completed tasks reopened", ""))
-    for value, label, more in keys:
+    quality = metrics.get("feedback", {}).get("mean_quality")
+    late = report["overdue"]
+    working, waiting = flow.get("work_in_progress", 0), flow.get("open", 0)
+    keys = [
+        (f"{flow.get('completed', 0):,}", "tasks completed", "", "Completed tasks"),
+        (_span(lead.get("p50")), "median lead time", _up_to(lead), "Median lead time, hours"),
+        (f"{working:,}", f"in progress, of {waiting:,} open", "", ""),
+        (f"{late['count']:,}" if late else _NONE, "open tasks past their deadline", "", ""),
+        (
+            f"{ratio:.2g}\u00d7" if ratio else _NONE,
+            "actual by estimated hours, median",
+            "",
+            "Median of actual by estimated hours",
+        ),
+        (f"{quality:.1f}" if quality else _NONE, "mean quality, of 5", "", "Mean quality, of 5"),
+        (_span(cycle.get("p50")), "median time from start", _up_to(cycle), ""),
+        (_percent(success.get("first_pass_rate")), "passed validation the first time", "", ""),
+        (_percent(success.get("reopened_share")), "of completed tasks reopened", "", ""),
+    ]
+    changes = {row["figure"]: row for row in report.get("assessment", ())}
+    for value, label, more, figure in [key for key in keys if key[0] != _NONE][:6]:
         yield (
             f'<section class="card key"><b>{escaped(value)}</b>'
-            f'<p class="note">{escaped(label)}{"<br>" if more else ""}{escaped(more)}</p>'
-            "</section>\n"
+            f'<p class="note">{escaped(label)}{"<br>" if more else ""}{escaped(more)}'
+            f"{_change(changes.get(figure))}</p></section>\n"
         )
+
+
+def _change(row: Mapping[str, Any] | None) -> str:
+    """How much more or less than in the days before."""
+    if row is None or not row["change"]:
+        return ""
+    more = "more" if row["change"] > 0 else "less"
+    kind = f' class="{row["verdict"]}"' if row["verdict"] else ""
+    return f"<br><span{kind}>{abs(row['change']):.0%} {more} than before</span>"
 
 
 def _up_to(times: Mapping[str, Any]) -> str:
@@ -184,7 +196,10 @@ def _percent(share: float | None) -> str:
 def _findings(findings: Sequence[Mapping[str, Any]]) -> str:
     if not findings:
         return _card("What stands out", _note("Nothing, or too few tasks to tell."))
-    items = "".join(f"<li>{escaped(_sentence(each['finding']))}</li>" for each in findings)
+    items = ""
+    for each in findings:
+        said, _, basis = _sentence(each["finding"]).rpartition(": ")
+        items += f'<li>{escaped(said)} <span class="note">{escaped(basis)}</span></li>'
     return _card("What stands out", f"<ul>{items}</ul>")
 
 
@@ -283,7 +298,8 @@ def _people(report: Mapping[str, Any]) -> Iterator[str]:
 
 def _tasks(rows: Sequence[Mapping[str, Any]], instant: str) -> str:
     name = {"deadline": "Due", "created_at": "Created"}[instant]
-    head = f"<th>Task</th><th></th><th>Status</th><th>Assignee</th><th>{name}</th>"
+    head = "<th>Task</th><th></th><th>Status</th><th>Assignee</th>"
+    head += f'<th class="number">{name}</th>'
     body = "".join(
         f"<tr><td><code>{escaped(row['id'])}</code></td><td>{escaped(row['title'])}</td>"
         f"<td>{escaped(row['status'].replace('_', ' '))}</td>"

@@ -19,6 +19,7 @@ from click.exceptions import NoArgsIsHelpError
 from tm_core import __version__
 from tm_core.errors import FeatureDisabled, TmError, UsageError
 from tm_core.language.when import instant_now
+from tm_core.logs import LEVELS, listening
 
 from .invocation import Invocation, of
 from .output import standard, unwritable
@@ -198,9 +199,19 @@ def run(arguments: Sequence[str], clock: Callable[[], str] = instant_now) -> int
         clock: Gives the present instant, UTC, canonical.
     """
     arguments = list(arguments)
+    level = os.environ.get("TM_LOG", "").lower()
+    if level and level not in LEVELS:
+        standard(as_json=False).warn(f"TM_LOG is one of {', '.join(LEVELS)}")
+        level = ""
+    with listening(level):
+        return _run(arguments, clock)
+
+
+def _run(arguments: list[str], clock: Callable[[], str]) -> int:
     end = arguments.index("--") if "--" in arguments else len(arguments)
     invocation = Invocation("--json" in arguments[:end], clock=clock)
-    if os.environ.get("_TM_COMPLETE"):
+    completing = bool(os.environ.get("_TM_COMPLETE"))
+    if completing:
         # In the middle of a line that somebody types, no sentence is welcome.
         invocation.output.silence()
     try:
@@ -209,7 +220,8 @@ def run(arguments: Sequence[str], clock: Callable[[], str] = instant_now) -> int
         return leaving.exit_code
     except SystemExit as leaving:  # from a plugin's plain command
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
-    except (KeyboardInterrupt, EOFError, click.Abort):
+    except (KeyboardInterrupt, EOFError, click.Abort) as error:
+        invocation.error = error
         invocation.output.say("")
         return 130
     except BrokenPipeError:
@@ -225,10 +237,14 @@ def run(arguments: Sequence[str], clock: Callable[[], str] = instant_now) -> int
             click.echo(error.format_message())
             return 0
         explained = _explained(error, invocation)
+        invocation.error = explained if isinstance(error, click.ClickException) else error
         invocation.output.error(explained)
         return explained.exit_code
     finally:
-        invocation.close()
+        if completing:
+            invocation.close()
+        else:
+            invocation.end()
 
 
 def _invoke(arguments: list[str], invocation: Invocation) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -18,14 +19,17 @@ from tm_core.errors import (
     PluginError,
     TmError,
     UsageError,
+    was_refused,
 )
 from tm_core.language import values
 from tm_core.language.text import nearest, quote
 from tm_core.language.when import instant_now
+from tm_core.logs import log
 from tm_core.manager import TaskManager, explained
-from tm_core.model import Action, Command, Field
+from tm_core.model import Action, Command, CommandEnd, Field
 from tm_core.plugin_host.actions import Parameter, Signature, signature_of
-from tm_core.plugin_host.registry import Installed
+from tm_core.plugin_host.host import Host
+from tm_core.plugin_host.registry import Installed, describe
 from tm_core.workspace import Workspace
 
 from .output import Output, standard
@@ -54,6 +58,10 @@ class Invocation:
         self._manager: TaskManager | None = None
         self._entries: dict[str, tuple[Installed, Action | Command]] | None = None
         self._warned: set[str] = set()
+        self._started = time.perf_counter()
+        self._command = self._feature = ""
+        self.error: BaseException | None = None
+        """What the command ended with."""
 
     def _warn(self, line: str) -> None:
         """Say it once, however often this run looks around."""
@@ -130,6 +138,30 @@ class Invocation:
         self.close()
         self._workspace = self._manager = self._entries = None
 
+    def end(self) -> None:
+        """Tell the observers how it went, and let go of the store."""
+        if self._workspace is not None:
+            try:
+                self._observe(self._workspace.host)
+            except Exception as error:
+                # The command is done: neither a required plugin nor TM_STRICT can stop it any more.
+                self.output.warn(error.message if isinstance(error, TmError) else describe(error))
+        self.close()
+
+    def _observe(self, host: Host) -> None:
+        seconds = time.perf_counter() - self._started
+        outcome = _outcome(self.error)
+        reason = f" ({type(self.error).__name__})" if self.error is not None else ""
+        level = "error" if outcome == "failed" else "info"
+        log(level, "%s: %s%s after %.1f ms", self._command, outcome, reason, seconds * 1000)
+        occasions = {outcome, "degraded"} if host.failures else {outcome}
+        end = CommandEnd(self._command, self._feature, seconds, self.error, tuple(host.failures))
+        for each in host.implementations("command_ended", occasions, committed=True):
+            try:
+                host.invoke(each, ctx=self.context(each.plugin.name), end=end)
+            except Exception as error:
+                host.blame(each.plugin, "command_ended", error, committed=True)
+
     def close(self) -> None:
         """Let go of the store."""
         if self._workspace is not None:
@@ -158,6 +190,7 @@ class Invocation:
     def command(self, full: str) -> click.Command:
         """The Click command of an entry; its module is imported now."""
         plugin, entry = self.entries()[full]
+        self._command, self._feature = full, plugin.name
         loaded = self.workspace.host.load(plugin, entry.target)
         if isinstance(entry, Command):
             if not isinstance(loaded, click.Command):
@@ -237,6 +270,8 @@ class Invocation:
             self._show(command, result)
             return
         manager = self.manager
+        if command.plugin.name != KERNEL.name:
+            self.workspace.host.check_enabled(command.plugin.name)
         repeated = False
         dry_run = bool(self.options.get("dry_run"))
         key = self.options.get("key") or ""
@@ -298,6 +333,14 @@ class Invocation:
         failure = getattr(result, "failure", None)
         if isinstance(failure, TmError):
             raise failure
+
+
+def _outcome(error: BaseException | None) -> str:
+    if error is None:
+        return "succeeded"
+    if not isinstance(error, Exception) or isinstance(error, (EOFError, click.Abort)):
+        return "interrupted"
+    return "refused" if was_refused(error) else "failed"
 
 
 def _no_task(prefix: str) -> NoReturn:

@@ -10,16 +10,9 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from tm_core.model import Failure
+
 from .registry import Installed
-
-
-class Failure(NamedTuple):
-    """A plugin that did not do its part."""
-
-    plugin: str
-    source: str
-    where: str
-    cause: str
 
 
 class Call(NamedTuple):

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 from tm_core.configuration.config import Config
 from tm_core.errors import FeatureDisabled, PluginError, TmError
 from tm_core.language import values
-from tm_core.model import TASK_FIELDS, Action, Command, Field, Hook, Plugin
+from tm_core.logs import log
+from tm_core.model import TASK_FIELDS, Action, Command, Failure, Field, Hook, Plugin
 from tm_core.storage.migrate import MigrationSet
 
-from .calls import Calls, Failure
+from .calls import Calls
 from .registry import Installed, describe, manifest_fault
 from .troubles import Trouble
 
@@ -63,6 +64,8 @@ class Host:
         for one in installed:
             if one.error and not safe:
                 self._blame_start(one)
+        self.dropped: dict[str, str] = {}
+        """Plugins that are on, but that the store cannot serve: name -> why."""
         self.deprecated: list[Failure] = []
         """What plugins use that is to go; found when it is loaded."""
         self._pluggy: Any = None
@@ -107,6 +110,7 @@ class Host:
         if plugin.name in self.required and not committed:
             raise PluginError(f"required {line}") from error
         if not known:
+            log("warning", "feature %s: %s failed: %s", plugin.name, where, type(error).__name__)
             self._report(line)
 
     def manifest(self, name: str) -> Plugin:
@@ -123,9 +127,10 @@ class Host:
         """A plugin's own settings, with defaults."""
         return self.config.section(self.manifest(name)) if name in self.enabled else {}
 
-    def drop(self, name: str) -> None:
+    def drop(self, name: str, cause: str) -> None:
         """Turn a plugin off for this process, because the store cannot serve it."""
         del self.enabled[name]
+        self.dropped[name] = cause
         self._declared = None
 
     def is_known(self, name: str) -> bool:
@@ -257,7 +262,10 @@ class Host:
         return ""
 
     def check_enabled(self, name: str) -> None:
-        """Raise FeatureDisabled when the plugin is installed but off."""
+        """Raise FeatureDisabled when the plugin is installed but off, PluginError when dropped."""
+        if name in self.dropped:
+            why = self.dropped[name]
+            raise PluginError(f"feature '{name}' is off: {why}", "tm migrate --apply")
         if name not in self.enabled and self.is_known(name):
             raise FeatureDisabled(name)
 
@@ -399,17 +407,21 @@ class Host:
 
     def invoke(self, implementation: Implementation, **arguments: Any) -> Any:
         """Call one plugin's function for a hook; a generator is run to its end."""
+        log("debug", "feature %s: %s", implementation.plugin.name, implementation.hook)
         chosen = {name: arguments[name] for name in implementation.arguments}
         return self.calls.call(
             implementation.plugin, implementation.hook, implementation.function, **chosen
         )
 
     def troubles(self, now: str) -> list[Trouble]:
-        """What plugins did wrong in this process, apart from those that could not begin."""
+        """What plugins did wrong in this process, apart from those that could not begin.
+
+        What a handler failed at is not among it: the outbox remembers that until it is dealt with.
+        """
         failed = [
             Trouble(each.plugin, each.source, each.where, "error", each.cause, now, 1)
             for each in self.failures
-            if each.where != "start"
+            if each.where != "start" and not each.where.startswith("handler ")
         ]
         return failed + [
             Trouble(each.plugin, each.source, each.where, "warning", each.cause, now, count)

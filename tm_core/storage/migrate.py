@@ -11,15 +11,19 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from tm_core.context import Database
-from tm_core.errors import DatabaseError, NewerSchema, TmError
+from tm_core.context import Database, Row
+from tm_core.errors import Conflict, DatabaseError, NewerSchema, TmError
 from tm_core.language.when import instant_now
+from tm_core.logs import log
 
 BOOKKEEPING = (
     """CREATE TABLE IF NOT EXISTS migration (
         owner TEXT NOT NULL, name TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (owner, name))""",
     "CREATE TABLE IF NOT EXISTS schema_fingerprint (expected TEXT PRIMARY KEY NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS migration_held (owner TEXT PRIMARY KEY NOT NULL)",
 )
+"""`migration.at` is the same for all of one batch. An owner that is held was rolled back, and waits
+for somebody to apply its migrations again."""
 
 
 class MigrationSet(NamedTuple):
@@ -89,15 +93,17 @@ def apply(
 ) -> list[str]:
     """Do what is pending and give its names. A plugin's failing step is undone and blamed."""
     todo = pending(database, sets)
-    applied: list[str] = []
+    done: list[str] = []
+    at = instant_now()
     save = bool(todo) and backup and _has_tasks(database)
     failed: set[str] = set()
     for each, name in todo:
         if each.owner in failed:
             continue
         try:
-            if _step(database, each, name, save=save):
-                applied.append(f"{each.owner}:{name}")
+            if _step(database, each, name, at, save=save):
+                done.append(f"{each.owner}:{name}")
+                log("info", "migration %s:%s applied", each.owner, name)
                 save = False
         except TmError as error:
             if each.owner == "kernel":
@@ -106,12 +112,56 @@ def apply(
             blame(each.owner, error)
     kept = [each for each in sets if each.owner not in failed]
     try:
-        _note(database, fingerprint(kept), new=bool(applied))
+        _note(database, fingerprint(kept), new=bool(done))
     except DatabaseError:
-        if applied:
+        if done:
             raise
         # It would only have saved the next look: what cannot be written can still be read.
-    return applied
+    return done
+
+
+def applied(database: Database) -> list[Row]:
+    """What was done to the store: owner, name and time of each step."""
+    if not database.columns("migration"):
+        return []
+    return database.query("SELECT owner, name, at FROM migration")
+
+
+def held(database: Database) -> set[str]:
+    """The owners whose migrations were rolled back, and are not to be applied unasked."""
+    if not database.columns("migration_held"):
+        return set()
+    return {row["owner"] for row in database.query("SELECT owner FROM migration_held")}
+
+
+def release(database: Database) -> None:
+    """Let every owner's migrations be applied again."""
+    if held(database):
+        with database.transaction():
+            database.execute("DELETE FROM migration_held")
+
+
+def undo(database: Database, steps: Sequence[tuple[str, str, Sequence[str]]]) -> None:
+    """Undo steps, given as owner, name and statements, last first: all of them or none.
+
+    Raises Conflict where another process undid one of them meanwhile.
+    """
+    with database.transaction():
+        for statement in BOOKKEEPING:
+            database.execute(statement)
+        for owner, name, sql in steps:
+            gone = database.execute(
+                "DELETE FROM migration WHERE owner = ? AND name = ?", [owner, name]
+            )
+            if gone != 1:
+                raise Conflict(f"{owner}:{name} was rolled back meanwhile", "tm migrate --status")
+            for statement in sql:
+                database.execute(statement)
+            database.execute(
+                "INSERT INTO migration_held (owner) VALUES (?) ON CONFLICT DO NOTHING", [owner]
+            )
+        # Everybody looks again, so that nobody goes on with a schema that is gone.
+        database.execute("DELETE FROM schema_fingerprint")
 
 
 def _note(database: Database, expected: str, *, new: bool) -> None:
@@ -131,7 +181,7 @@ def _has_tasks(database: Database) -> bool:
     return bool(database.columns("task") and database.query("SELECT 1 AS found FROM task LIMIT 1"))
 
 
-def _step(database: Database, each: MigrationSet, name: str, *, save: bool) -> bool:
+def _step(database: Database, each: MigrationSet, name: str, at: str, *, save: bool) -> bool:
     """Do one step. The store is copied when the step has worked and before it counts.
 
     So a plugin's step that fails at every start does not leave a copy each time.
@@ -144,7 +194,7 @@ def _step(database: Database, each: MigrationSet, name: str, *, save: bool) -> b
         )
         if known:  # another process was first
             return False
-        for statement in statements(database.dialect.schema(each.read(name))):
+        for statement in parts(database, each, name)[0]:
             _check_table(each.owner, name, statement)
             try:
                 database.execute(statement)
@@ -155,11 +205,19 @@ def _step(database: Database, each: MigrationSet, name: str, *, save: bool) -> b
                 ) from error
         database.execute(
             "INSERT INTO migration (owner, name, at) VALUES (?, ?, ?)",
-            [each.owner, name, instant_now()],
+            [each.owner, name, at],
         )
         if save:
             database.backup("before-migration")
     return True
+
+
+def parts(database: Database, each: MigrationSet, name: str) -> tuple[list[str], list[str] | None]:
+    """What a step does, and what undoes it if the step says so, after a line `-- down`."""
+    mark = r"(?im)^-- down\s*$"
+    text, *rest = re.split(mark, each.read(name), maxsplit=1)
+    written = statements(database.dialect.schema(rest[0])) if rest else None
+    return statements(database.dialect.schema(text)), written
 
 
 _ABOUT_TABLE = re.compile(

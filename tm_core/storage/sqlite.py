@@ -241,7 +241,7 @@ class SQLite:
         folder = os.path.join(os.path.dirname(os.path.abspath(self.url)), "backups")
         try:
             os.makedirs(folder, mode=0o700, exist_ok=True)
-            path = os.path.join(folder, f"{_stamp()}-{reason}-{os.getpid()}.db")
+            path = os.path.join(folder, f"{_stamp()}-{reason}-{os.urandom(2).hex()}.db")
             self.backup_to(path + ".tmp")
             os.replace(path + ".tmp", path)
         except OSError as error:
