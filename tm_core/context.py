@@ -405,6 +405,14 @@ class Upkeep(Database, Protocol):
 
 
 @runtime_checkable
+class Relaxed(Protocol):
+    """A database that can write without waiting until the disk has it."""
+
+    def relaxed(self) -> AbstractContextManager[None]:
+        """A transaction that a power failure may undo, though never in part."""
+
+
+@runtime_checkable
 class Copies(Protocol):
     """A database that can be copied to a file and back, as a whole."""
 

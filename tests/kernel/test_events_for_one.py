@@ -141,7 +141,7 @@ def test_a_handler_that_fails_never_fails_the_command(
     assert len(listener.got) == 1
     assert "RuntimeError: no" in said[0]
     for failures in range(1, 8):
-        (row,) = tm.database.query("SELECT * FROM delivery")
+        (row,) = tm.database.query("SELECT * FROM delivery WHERE failures > 0")
         assert row["failures"] == failures
         assert row["retry_at"] > tm.changes.now
         tm.database.execute("UPDATE delivery SET retry_at = '2000-01-01T00:00:00.000000Z'")

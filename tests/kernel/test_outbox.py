@@ -393,3 +393,38 @@ def forget_modules() -> Iterator[None]:
     import sys
 
     sys.modules.pop("lazy_handlers", None)
+
+
+def test_many_handlers_of_a_plugin_each_get_everything_in_order(make: Make, store: Open) -> None:
+    """They are served together; one that fails goes its own way from there, and loses nothing."""
+    recorders = [Recorder(f"r{number}") for number in range(5)]
+    failing = recorders[2]
+    tm = store(listening(make, *recorders))
+    failing.failing = {"b"}
+    for title in "abc":
+        tm.add(title)
+    assert failing.titles == ["a", "b"]
+    failing.failing = set()
+    let_time_pass(tm)
+    for title in "de":
+        tm.add(title)
+    others = [recorder.titles for recorder in recorders if recorder is not failing]
+    assert others == [["a", "b", "c", "d", "e"]] * 4
+    assert failing.titles == ["a", "b", "b", "c", "d", "e"]
+
+
+def test_a_plugin_that_another_process_serves_as_a_whole_is_left_to_it(
+    make: Make, store: Open
+) -> None:
+    recorder = Recorder()
+    tm = store(listening(make, recorder))
+    tm.add("a")
+    with tm.transaction():  # as it is while the other one is at it
+        tm.database.execute("UPDATE delivery SET claimed_until = '9999-12-31T00:00:00.000000Z'")
+        tm.database.execute("INSERT INTO waiting (plugin, seq) VALUES ('probe', 1)")
+    tm.add("b")
+    assert recorder.titles == ["a"]
+    with tm.transaction():  # it died
+        tm.database.execute("UPDATE delivery SET claimed_until = '2000-01-01T00:00:00.000000Z'")
+    tm.add("c")
+    assert recorder.titles == ["a", "b", "c"]

@@ -1,5 +1,10 @@
 """Hands committed events to handlers, and remembers how far each has come.
 
+Most often nothing waits for a plugin's handlers but the events of one's own transaction. Then the
+plugin is claimed as a whole and all its handlers are served together: fifty cost hardly more than
+one. If anything waits already, or a handler fails, each handler has its own place and its own
+pauses, as follows.
+
 Each handler has a row in `delivery` with the last event it has dealt with. A process claims the row
 before it delivers and lets go in the same transaction in which it finds nothing more to do, so that
 an event committed meanwhile is seen by one side or the other. The transaction that writes an event
@@ -11,11 +16,12 @@ from __future__ import annotations
 
 import fnmatch
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
-from tm_core.context import Context, Row
+from tm_core.context import Context, Relaxed, Row
 from tm_core.language.when import instant_now, parse_instant
 from tm_core.model import Event
 from tm_core.plugin_host.host import Host
@@ -49,6 +55,8 @@ class Outbox:
         self._context = context
         self._session = session
         self._clock = clock
+        self._own: dict[str, int] = {}
+        """Plugins for which nothing waits but the last transaction, and the event before that."""
 
     def note(self, first: int) -> None:
         """Note whose handlers the events from `first` on wait for, in their transaction."""
@@ -57,19 +65,23 @@ class Outbox:
             for name in self._host.enabled
             if (hook := self._host.manifest(name).hooks.get("event_handlers")) is not None
         }
+        self._own = {}
         if not patterns:
             return
         database = self._store.database
         rows = database.query("SELECT DISTINCT type FROM event WHERE seq >= ?", [first])
         for name, wanted in patterns.items():
             if any(fnmatch.fnmatchcase(row["type"], each) for row in rows for each in wanted):
-                database.execute(
+                new = database.execute(
                     "INSERT INTO waiting (plugin, seq) VALUES (?, ?) ON CONFLICT DO NOTHING",
                     [name, first - 1],
                 )
+                if new:
+                    self._own[name] = first - 1
 
     def deliver(self) -> None:
         """Hand out what waits. Never raises for what a handler does."""
+        own, self._own = self._own, {}
         rows = self._store.database.query("SELECT plugin, seq FROM waiting")
         waiting = {row["plugin"]: int(row["seq"]) for row in rows}
         if not waiting:
@@ -88,12 +100,126 @@ class Outbox:
         failed = {failure.plugin for failure in self._host.failures}
         for name in waiting.keys() & self._host.enabled.keys() - found.keys() - failed:
             self._forget(name)  # it has no handlers any more
+        own = {name: seq for name, seq in own.items() if name in found and waiting[name] == seq}
+        for name, seq in self._claim_whole(own).items():
+            self._serve_all(name, found.pop(name), seq)
         for name, handlers in found.items():
             consumers = [consumer for _, consumer, _, _ in handlers]
             for plugin, consumer, pattern, handler in handlers:
-                row = self._claim(consumer, waiting[name])
+                row = self._claim(name, consumer, waiting[name])
                 if row is not None:
                     self._serve(plugin, consumer, pattern, handler, row, consumers)
+
+    def _claim_whole(self, own: Mapping[str, int]) -> dict[str, int]:
+        """Claim plugins for all their handlers; gives the event after which each is to begin.
+
+        One that another process is busy with since the transaction is left out.
+        """
+        if not own:
+            return {}
+        database = self._store.database
+        begin: dict[str, int] = {}
+        now, until = self._clock(), self._after(_CLAIM)
+        with self._relaxed():
+            for name, seq in own.items():
+                rows = database.query(
+                    "SELECT consumer, seq, claimed_until FROM delivery WHERE consumer LIKE ?",
+                    [f"{name}/%"],
+                )
+                still = database.query("SELECT seq FROM waiting WHERE plugin = ?", [name])
+                if not still or any((row["claimed_until"] or "") > now for row in rows):
+                    continue
+                come = [int(row["seq"]) for row in rows if row["consumer"] == _whole(name)]
+                begin[name] = come[0] if come else seq
+                self._put_whole(name, begin[name], until)
+        return begin
+
+    def _put_whole(self, name: str, seq: int, claimed_until: str | None = None) -> None:
+        """Note how far all handlers of a plugin have come at least."""
+        self._store.database.execute(
+            "INSERT INTO delivery (consumer, seq, claimed_until) VALUES (?, ?, ?)"
+            " ON CONFLICT (consumer) DO UPDATE SET seq = excluded.seq,"
+            " claimed_until = excluded.claimed_until",
+            [_whole(name), seq, claimed_until],
+        )
+
+    def _relaxed(self) -> AbstractContextManager[None]:
+        """A transaction for places: should it be lost with the power, events come again."""
+        database = self._store.database
+        return database.relaxed() if isinstance(database, Relaxed) else database.transaction()
+
+    def _serve_all(
+        self, name: str, handlers: Sequence[tuple[Installed, str, str, Any]], seq: int
+    ) -> None:
+        """Serve a plugin that is claimed as a whole, beginning after event `seq`."""
+        failed: dict[str, tuple[int, Exception]] = {}
+        until = time.monotonic() + _BUDGET
+        begun, effects = self._store.last_seq(), 0
+        while True:
+            for event in list(self._store.events("seq > ?", [seq], limit=_BATCH)):
+                if event["seq"] > begun and event["session"] == self._session:
+                    effects += 1
+                if effects > _OWN_EFFECTS:
+                    self._end_whole(name, handlers, seq, failed, done=False)
+                    return
+                for plugin, consumer, pattern, handler in handlers:
+                    if consumer not in failed:
+                        error = self._hand(plugin, pattern, handler, event)
+                        if error is not None:
+                            failed[consumer] = (seq, error)
+                seq = event["seq"]
+                if time.monotonic() > until:
+                    self._end_whole(name, handlers, seq, failed, done=False)
+                    return
+            if self._end_whole(name, handlers, seq, failed, done=True):
+                return
+
+    def _end_whole(
+        self,
+        name: str,
+        handlers: Sequence[tuple[Installed, str, str, Any]],
+        seq: int,
+        failed: Mapping[str, tuple[int, Exception]],
+        *,
+        done: bool,
+    ) -> bool:
+        """End the claim, unless all was `done` and more has come; True when it has ended."""
+        database = self._store.database
+        with self._relaxed():
+            if done and self._store.last_seq() > seq:
+                return False
+            least = min([seq, *(come for come, _ in failed.values())])
+            self._put_whole(name, least)
+            if done and not failed:
+                database.execute("DELETE FROM waiting WHERE plugin = ?", [name])
+                return True
+            for _, consumer, _, _ in handlers if failed else ():
+                come = failed[consumer][0] if consumer in failed else seq
+                database.execute(
+                    "INSERT INTO delivery (consumer, seq) VALUES (?, ?)"
+                    " ON CONFLICT (consumer) DO UPDATE SET seq = excluded.seq, failures = 0,"
+                    " retry_at = NULL, error = NULL, claimed_until = NULL",
+                    [consumer, come],
+                )
+            for consumer, (come, error) in failed.items():
+                self._fail(consumer, come, 0, error)
+            database.execute("UPDATE waiting SET seq = ? WHERE plugin = ?", [least, name])
+        return True
+
+    def _hand(
+        self, plugin: Installed, pattern: str, handler: Any, event: Event
+    ) -> Exception | None:
+        """Hand one event to a handler if it matches; gives what it raised, said already."""
+        # The history that comes with an imported task happened elsewhere: it is no news.
+        if "imported" in event["data"] or not fnmatch.fnmatchcase(event["type"], pattern):
+            return None
+        where = f"handler '{handler.name}'"
+        try:
+            self._host.calls.call(plugin, where, handler.handle, _public(event))
+        except Exception as error:
+            self._host.blame(plugin, where, error, committed=True)
+            return error
+        return None
 
     def _serve(
         self,
@@ -115,15 +241,10 @@ class Outbox:
                 if effects > _OWN_EFFECTS:
                     self._release(consumer, seq)
                     return
-                # The history that comes with an imported task happened elsewhere: it is no news.
-                if "imported" not in event["data"] and fnmatch.fnmatchcase(event["type"], pattern):
-                    where = f"handler '{handler.name}'"
-                    try:
-                        self._host.calls.call(plugin, where, handler.handle, _public(event))
-                    except Exception as error:
-                        self._fail(consumer, seq, int(row["failures"]), error)
-                        self._host.blame(plugin, where, error, committed=True)
-                        return
+                error = self._hand(plugin, pattern, handler, event)
+                if error is not None:
+                    self._fail(consumer, seq, int(row["failures"]), error)
+                    return
                 seq = event["seq"]
                 if time.monotonic() > until:
                     self._release(consumer, seq)
@@ -131,7 +252,7 @@ class Outbox:
             if not events and self._release_if_done(plugin.name, consumer, seq, consumers):
                 return
 
-    def _claim(self, consumer: str, since: int) -> Row | None:
+    def _claim(self, plugin: str, consumer: str, since: int) -> Row | None:
         """Take the handler's row, unless another process has it or it is paused.
 
         A handler that was never served begins after event `since`.
@@ -139,7 +260,13 @@ class Outbox:
         database = self._store.database
         now = self._clock()
         with database.transaction():
-            rows = database.query("SELECT * FROM delivery WHERE consumer = ?", [consumer])
+            every = database.query(
+                "SELECT * FROM delivery WHERE consumer IN (?, ?)", [consumer, _whole(plugin)]
+            )
+            rows = [row for row in every if row["consumer"] == consumer]
+            whole = [row for row in every if row["consumer"] != consumer]
+            if any((row["claimed_until"] or "") > now for row in whole):
+                return None
             if not rows:
                 database.execute(
                     "INSERT INTO delivery (consumer, seq, claimed_until) VALUES (?, ?, ?)",
@@ -153,7 +280,8 @@ class Outbox:
                 "UPDATE delivery SET claimed_until = ? WHERE consumer = ?",
                 [self._after(_CLAIM), consumer],
             )
-            return row
+            come = max(int(each["seq"]) for each in (row, *whole))
+            return {**row, "seq": come}
 
     def _release_if_done(
         self, plugin: str, consumer: str, seq: int, consumers: Sequence[str]
@@ -170,6 +298,7 @@ class Outbox:
                 [seq, *consumers],
             )
             if served[0]["n"] == len(consumers):
+                self._put_whole(plugin, seq)
                 self._forget(plugin)
         return True
 
@@ -196,6 +325,11 @@ class Outbox:
 
     def _after(self, distance: str) -> str:
         return parse_instant(distance, now=datetime.fromisoformat(self._clock()))
+
+
+def _whole(plugin: str) -> str:
+    """Stands for all handlers of a plugin together; no handler's own name is empty."""
+    return f"{plugin}/"
 
 
 def _public(event: Event) -> Event:

@@ -201,6 +201,19 @@ class SQLite:
                 self._depth = 0
 
     @contextmanager
+    def relaxed(self) -> Iterator[None]:
+        if self._depth or not self._durable:
+            with self.transaction():
+                yield
+            return
+        self._run("PRAGMA synchronous = NORMAL")
+        try:
+            with self.transaction():
+                yield
+        finally:
+            self._run("PRAGMA synchronous = FULL")
+
+    @contextmanager
     def savepoint(self) -> Iterator[None]:
         self._savepoints += 1
         name = f"s{self._savepoints}"
