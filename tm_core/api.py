@@ -1,6 +1,6 @@
 """The only door for plugins: a plugin imports this module and itself, and nothing else of ours."""
 
-from .command_line.output import Output
+from .command_line.output import Output, json_shape
 from .command_line.run import Run, current_run, dry_run_option
 from .command_line.verbs import Page
 from .command_line.views import listed, summary
@@ -175,6 +175,7 @@ __all__ = [
     "held_migrations",
     "hookimpl",
     "instant_now",
+    "json_shape",
     "kernel_migrations",
     "listed",
     "load_yaml",

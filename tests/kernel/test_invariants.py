@@ -89,7 +89,7 @@ LAYERS = """
     language.values  configuration.consent
     language.expressions
     context
-    hookspecs  plugin_host.actions  command_line.output
+    hookspecs  plugin_host.actions  command_line.output  command_line.manifest
     command_line.audit
     command_line.verbs
     command_line.views
@@ -103,7 +103,7 @@ LAYERS = """
     engine.changes
     engine.outbox  engine.undo  engine.plugin_context
     manager
-    command_line.manifest  command_line.completion  command_line.run
+    command_line.completion  command_line.run
     api  command_line.invocation
     command_line.init  command_line.cli
     testing.backends  testing.clock  testing.command_line
