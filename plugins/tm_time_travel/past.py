@@ -51,7 +51,7 @@ def past(ctx: Context, at: str, begun: str = "") -> Iterator[None]:
 def _aside(database: Database) -> Iterator[None]:
     """One state of the store, beside which tables can be made that are gone afterwards.
 
-    They are rolled back rather than dropped: so nothing but what was made here can ever go. Where an
+    They are rolled back rather than dropped: so nothing but what was made here can go. Where an
     engine's snapshots take no tables, it is a transaction that is taken back, and writers wait.
     """
     state = database.snapshot
