@@ -19,8 +19,10 @@ from .context import (
     Database,
     Handler,
     MetricCalculator,
+    Portable,
     Row,
     SQLDialect,
+    TableShape,
     TaskSet,
     Upkeep,
     Validator,
@@ -28,6 +30,7 @@ from .context import (
 from .engine.figures import Insight, Spread
 from .engine.privacy import readable
 from .errors import (
+    BadStatement,
     BlankStore,
     ConfigError,
     Conflict,
@@ -47,7 +50,7 @@ from .errors import (
 )
 from .hookspecs import HOOKS, hookimpl
 from .language.expressions import FUNCTIONS, names, parse
-from .language.text import mentions, nearest, quote
+from .language.text import masked, mentions, nearest, quote
 from .language.values import check, check_records, visible
 from .language.when import format_local, format_relative, instant_now, parse_duration, parse_instant
 from .manager import TaskManager
@@ -99,6 +102,7 @@ __all__ = [
     "Approvals",
     "Availability",
     "Backend",
+    "BadStatement",
     "BlankStore",
     "Change",
     "Command",
@@ -137,12 +141,14 @@ __all__ = [
     "Param",
     "Plugin",
     "PluginError",
+    "Portable",
     "Problem",
     "Row",
     "Run",
     "SQLDialect",
     "Setting",
     "Spread",
+    "TableShape",
     "Task",
     "TaskId",
     "TaskManager",
@@ -173,6 +179,7 @@ __all__ = [
     "kernel_migrations",
     "listed",
     "load_yaml",
+    "masked",
     "mentions",
     "migration_parts",
     "names",

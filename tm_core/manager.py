@@ -109,6 +109,7 @@ class TaskManager:
         environ: Mapping[str, str] | None = None,
         report: Callable[[str], None] | None = None,
         clock: Callable[[], str] = instant_now,
+        like: TaskManager | None = None,
     ) -> TaskManager:
         """Open a store.
 
@@ -122,6 +123,8 @@ class TaskManager:
             environ: The environment; the process's own by default.
             report: Takes one line about something that is not as it should be; stderr by default.
             clock: Gives the present instant, UTC, canonical; the machine's by default.
+            like: Another one, open or closed, perhaps of another thread, whose storage backend is
+                used again: so the threads of a server share its pool of connections.
 
         Raises:
             NoStore: There is no store, and `create` is not set.
@@ -131,8 +134,10 @@ class TaskManager:
         is_store = "://" in path or path.endswith(".db")
         store = path if is_store else ""
         if create and path and not is_store:
-            store = os.path.join(path, FOLDER)
-            os.makedirs(store, mode=0o700, exist_ok=True)
+            folder = os.path.join(path, FOLDER)
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            elsewhere = (os.environ if environ is None else environ).get("TM_DB_PATH", "")
+            store = "" if "://" in elsewhere else folder
         workspace = Workspace(
             path if path and not is_store else ".",
             store=store,
@@ -140,8 +145,13 @@ class TaskManager:
             settings=settings,
             environ=environ,
             report=report or (lambda line: print(f"tm: {line}", file=sys.stderr)),
+            like=None if like is None else like.workspace,
         )
-        return cls(workspace, actor=actor, create=create, clock=clock)
+        try:
+            return cls(workspace, actor=actor, create=create, clock=clock)
+        except BaseException:
+            workspace.close()
+            raise
 
     def __enter__(self) -> TaskManager:
         return self
@@ -157,6 +167,8 @@ class TaskManager:
         sets = [kernel_migrations(), *self.host.migration_sets()]
         if not create or not self.database.is_blank():
             self.workspace.check_ours(self.database)
+            # Making a shared store that is there already is opening it: others work with it.
+            create = create and self.database.self_migrating
         if not create:
             if migrate.is_current(self.database, sets):
                 return []

@@ -303,7 +303,8 @@ class Changes:
         for each in self.host.implementations("task_draft", _occasions(change)):
             saved = change.after.copy()
             try:
-                self.host.invoke(each, ctx=self._context(each.plugin.name), draft=change)
+                with self.store.database.savepoint():
+                    self.host.invoke(each, ctx=self._context(each.plugin.name), draft=change)
                 self._check_draft(change, saved)
             except Exception as error:
                 if is_refusal(error):
@@ -394,9 +395,10 @@ class Changes:
     def _problems(self, each: Any, change: Change) -> Sequence[Problem]:
         plugin: Installed = each.plugin
         try:
-            found = list(
-                self.host.invoke(each, ctx=self._context(plugin.name), change=change) or ()
-            )
+            with self.store.database.savepoint():  # a statement that fails spoils no more than it
+                found = list(
+                    self.host.invoke(each, ctx=self._context(plugin.name), change=change) or ()
+                )
             wrong = next((item for item in found if not isinstance(item, Problem)), None)
             if wrong is not None:
                 raise TypeError(f"task_validate gave {type(wrong).__name__}, not a Problem")
