@@ -60,13 +60,13 @@ def test_status_names_what_is_applied_and_pending(tm_environ: Path) -> None:
     assert result["pending"][0] == "feedback:0001_review.sql"
     assert all("feedback" in one for one in result["pending"])  # and what joins it with others
     assert "pending\tfeedback:0001_review.sql" in cli("migrate").out
-    assert cli("migrate", "--check", code=1) == (1, "", "1 migration is pending\n")
+    assert cli("migrate", "--check", code=1) == (1, "", "2 migrations are pending\n")
 
     dry = cli("migrate", "--dry-run")
     assert "CREATE TABLE feedback_review" in dry.out
-    assert "1 migration would be applied" in dry.err
+    assert "2 migrations would be applied" in dry.err
     assert cli("migrate", "--status", "--json").json == result  # only looked
-    assert cli("migrate", "--apply") == (0, "", "1 migration was applied\n")
+    assert cli("migrate", "--apply") == (0, "", "2 migrations were applied\n")
     assert cli("migrate", "--apply") == (0, "", "The store is already up to date\n")
     assert cli("migrate", "--check").code == 0
 
