@@ -832,8 +832,10 @@ class TaskManager:
         return [*super().__dir__(), *map(method_name, self.host.actions())]
 
     def _bound(self, command: str, plugin: Installed, action: Action) -> Callable[..., Any]:
-        function = self.host.load(plugin, action.target)
-        signature = signature_of(function)
+        if command not in self._callable:
+            loaded = self.host.load(plugin, action.target)
+            self._callable[command] = (plugin, loaded, signature_of(loaded))
+        _, function, signature = self._callable[command]
 
         def method(*arguments: Any, **named: Any) -> Any:
             return self.run(command, plugin, function, signature, signature.given(arguments, named))

@@ -74,7 +74,7 @@ class Workspace:
             found, environ, settings, plugin_flags=plugin_flags, cache_folder=cache, safe=safe
         )
         self.url = _url(override or str(config.get("store.url") or ""), self.folder)
-        installed = installed_plugins(cache)
+        installed = installed_plugins(cache, report)
         installed += in_code(plugins, installed)
         manifests = [one.manifest for one in installed if one.manifest is not None]
         for warning in config.check(manifests, (one.name for one in installed if one.error)):

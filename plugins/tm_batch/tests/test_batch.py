@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tm_core import TaskManager
+from tm_core.api import Conflict, PluginError, UsageError
 from tm_core.testing import Cli, Result, run_readme
 
 README = Path(__file__).parents[1] / "README.md"
@@ -201,3 +202,20 @@ def test_memory_does_not_grow_with_the_lines(tm_store: TaskManager, tm_environ: 
     peak(20)
     small, large = peak(20), peak(400)
     assert large - small < 380 * 1000  # a result alone has more than two thousand bytes
+
+
+def test_any_action_can_be_called_by_its_command(tm_store: TaskManager) -> None:
+    """As a server does it, which knows a command's name and values."""
+    task = tm_store.call("add", {"title": "x"}, key="k")
+    assert tm_store.call("add", {"title": "x"}, key="k").id == task.id
+    other = tm_store.call("add", {"title": "y"})
+    changed = tm_store.call("dependencies add", {"task": task.id[:6], "others": [other.id]})
+    assert changed["status"] == "blocked"
+    with pytest.raises(Conflict, match="has version 2, not 1"):
+        tm_store.call("progress", {"task": task.id, "message": "hi", "if_version": 1})
+    assert tm_store.call("progress", {"task": task.id, "message": "hi", "if_version": 2})
+    with pytest.raises(UsageError, match="there is no action 'ad'"):
+        tm_store.call("ad", {"title": "x"})
+    off = TaskManager.open(tm_store.workspace.project, settings=["plugins.disable=progress"])
+    with off, pytest.raises(PluginError, match="'progress' is disabled"):
+        off.call("progress", {"task": task.id})
