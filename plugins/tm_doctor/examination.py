@@ -33,8 +33,10 @@ def examine(workspace: Workspace, open_store: Callable[[], TaskManager]) -> Iter
     yield from _plugins(workspace.host)
     yield from trouble
     yield from look_around(workspace.folder, workspace.url)
+    failed = {failure.plugin for failure in workspace.host.failures}
     for name, cause in workspace.host.dropped.items():
-        yield Finding("warning", f"plugin {name}", f"off: {cause}", "tm migrate --apply")
+        if name not in failed:
+            yield Finding("warning", f"plugin {name}", f"off: {cause}", "tm migrate --apply")
     if manager is not None:
         yield from _store(manager)
         yield from _left_behind(manager)
