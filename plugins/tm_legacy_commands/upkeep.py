@@ -21,7 +21,7 @@ class Findings(NamedTuple):
 
 def validate(ctx: Context) -> Findings:
     """Check what features keep. tm doctor checks everything: store, configuration, plugins."""
-    found = [finding._asdict() for finding in ctx.tasks.health()]
+    found = [finding.as_dict() for finding in ctx.tasks.health()]
     errors = sum(each["level"] == "error" for each in found)
     failure = TmError(f"{errors} things are wrong", "tm doctor tells all") if errors else None
     return Findings(found, failure)
@@ -32,6 +32,16 @@ def fix(
 ) -> Findings:
     """Check, and say with each finding how to mend it. Nothing is changed."""
     return validate(ctx)
+
+
+def maintain(ctx: Context) -> dict[str, Any]:
+    """Give the space of what was deleted back, and let the engine look at the data.
+
+    tm store vacuum and tm store analyze do one of the two.
+    """
+    space = ctx.tasks.store_vacuum()
+    ctx.tasks.store_analyze()
+    return {"said": "The store is tidied up", "vacuum": space}
 
 
 def processes(

@@ -106,7 +106,7 @@ def check() -> None:
         )
     else:
         for each in found:
-            run.output.data(visible(f"{each.plugin}\t{each.message}"))
+            run.output.data(f"{each.plugin}\t{visible(each.message)}")
     if found:
         raise PluginError(
             f"{len(found)} plugin(s) are not as in {LOCK_FILE}", "tm plugins sync, or lock anew"

@@ -127,7 +127,7 @@ def diff_sets(name: str, other: str | None) -> None:
         return
     for row in rows:
         values = [json.dumps(row[side], ensure_ascii=False) for side in ("first", "second")]
-        run.output.data(visible(f"{row['key']}\t{values[0]}\t{values[1]}"))
+        run.output.data("\t".join(map(visible, [row["key"], *values])))
     if not rows:
         run.output.say("No difference")
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tm_core.configuration.cache import read_json, write_json_atomically
@@ -24,6 +25,8 @@ GROUP = "tm.plugins"
 SETS_GROUP = "tm.sets"
 LOCK_FILE = "plugins.lock"
 """Beside a project's configuration: see `lock`."""
+_LONG = 0.5
+"""Seconds of work that are worth a word."""
 OWN_DISTRIBUTION = "task-orchestrator"
 _FORMAT = 3
 _NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
@@ -54,11 +57,14 @@ class Installed(NamedTuple):
         return f"{self.distribution} {self.version}".strip() or "made in code"
 
 
-def installed_plugins(cache_folder: str | None) -> list[Installed]:
+def installed_plugins(
+    cache_folder: str | None, report: Callable[[str], None] | None = None
+) -> list[Installed]:
     """All plugins of this interpreter, built-ins first, then by name; from the index if it holds.
 
     Args:
         cache_folder: Where the index is kept; None to look at everything anew.
+        report: Is told when making the index was so much work that somebody wonders.
     """
     key = _key()
     index_file = _index_file(cache_folder, key)
@@ -66,7 +72,11 @@ def installed_plugins(cache_folder: str | None) -> list[Installed]:
         indexed = _from_index(read_json(index_file), key)
         if indexed is not None:
             return indexed
+    begun = time.process_time()
     found = _scan()
+    spent = time.process_time() - begun
+    if spent > _LONG and report is not None:
+        report(f"looking at all installed plugins anew took {spent:.1f} s")
     # Why an import fails may lie in any file; it is tried anew until it works.
     if index_file and not any(one.error and not one.folder for one, _ in found):
         sets, files = _scan_sets()
