@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tm_core.api import ConfigError, FeatureDisabled, TaskManager
-from tm_core.testing import Cli, Process
+from tm_core.testing import Cli, Process, run_readme
 
 SETS = """\
 # the teams
@@ -29,6 +29,10 @@ sets:
 def teams(tm_cli: Cli) -> Cli:
     (tm_cli.folder / ".task-orchestrator" / "config.yaml").write_text(SETS)
     return tm_cli
+
+
+def test_the_readme_is_a_run(tm_cli: Cli) -> None:
+    run_readme(Path(__file__).parents[1] / "README.md", tm_cli)
 
 
 def test_a_set_is_used_and_left_again(teams: Cli) -> None:
