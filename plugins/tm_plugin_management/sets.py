@@ -127,7 +127,7 @@ def diff_sets(name: str, other: str | None) -> None:
         return
     for row in rows:
         values = [json.dumps(row[side], ensure_ascii=False) for side in ("first", "second")]
-        run.output.data("\t".join(map(visible, [row["key"], *values])))
+        run.output.data("\t".join(visible(str(cell)) for cell in (row["key"], *values)))
     if not rows:
         run.output.say("No difference")
 
