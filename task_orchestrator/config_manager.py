@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-
 from tm_core.api import UsageError, Workspace, nearest, set_config_feature, set_minimal_mode
 
 from .registries import Registered, provider_of
