@@ -27,12 +27,13 @@ from tm_core.language.when import instant_now
 from tm_core.logs import log
 from tm_core.manager import TaskManager, explained
 from tm_core.model import Action, Command, CommandEnd, Field
-from tm_core.plugin_host.actions import Parameter, Signature, signature_of
+from tm_core.plugin_host.actions import Signature, signature_of
 from tm_core.plugin_host.host import Host
 from tm_core.plugin_host.registry import Installed, describe
 from tm_core.workspace import Workspace
 
 from .output import Output, standard
+from .parameters import help_text, option_of, parameter_of
 
 KERNEL = Installed("kernel", None, distribution="task-orchestrator")
 
@@ -376,10 +377,10 @@ class ActionCommand(click.Command):
         self.spellings = {
             each.name: each.flags[-1] for each in signature.parameters if each.kind == "option"
         } | {name: field.options[-1] for name, field in fields.items() if field.options}
-        own: list[click.Parameter] = [_parameter(each) for each in signature.parameters]
+        own: list[click.Parameter] = [parameter_of(each) for each in signature.parameters]
         taken = {flag for parameter in own for flag in parameter.opts}
         for field in fields.values():
-            option = _option(field, multiple=field.type == "list", taken=taken)
+            option = option_of(field, multiple=field.type == "list", taken=taken)
             if option is not None and field.name not in {p.name for p in own}:
                 own.append(option)
                 taken.update(option.opts)
@@ -394,7 +395,7 @@ class ActionCommand(click.Command):
                 ),
             ],
             callback=None,
-            help=_help_text(entry.help, signature.text),
+            help=help_text(entry.help, signature.text),
             short_help=entry.help,
         )
 
@@ -503,87 +504,3 @@ def _add_shared(command: click.Command) -> None:
     command.params = [*command.params, *_shared(writes=False, taken=taken)]
     for below in getattr(command, "commands", {}).values():
         _add_shared(below)
-
-
-def _parameter(parameter: Parameter) -> click.Parameter:
-    from .completion import TaskIdType
-
-    kind: Any = TaskIdType() if parameter.is_task else click.UNPROCESSED
-    if parameter.kind == "option":
-        multiple = parameter.field.type == "list"
-        option = _option(parameter.field, multiple=multiple, taken=set(), flags=parameter.flags)
-        assert option is not None
-        option.required = parameter.required
-        if parameter.is_task:
-            option.type = kind
-        return option
-    many = parameter.kind == "arguments"
-    name = parameter.name.upper().replace("_", "-") + ("..." if many else "")
-    return click.Argument(
-        [parameter.name],
-        type=kind,
-        nargs=-1 if many else 1,
-        required=parameter.required,
-        metavar=name if parameter.required else f"[{name}]",
-    )
-
-
-def _option(
-    field: Field, *, multiple: bool, taken: set[str], flags: tuple[str, ...] = ()
-) -> click.Option | None:
-    flags_of_action = bool(flags)
-    flags = flags or field.options or ("--" + field.name.replace("_", "-"),)
-    free = [flag for flag in flags if flag not in taken]
-    if not free:
-        return None
-    if field.type == "bool" and (flags_of_action or not field.stored):
-        return click.Option([*free, field.name], is_flag=True, default=None, help=field.help)
-    choices = f"one of {', '.join(field.choices)}" if field.choices else ""
-    help_text = f"{field.help} ({choices})" if choices and field.help else field.help or choices
-    return click.Option(
-        [*free, field.name],
-        type=_type_of(field),
-        multiple=multiple,
-        default=None,
-        help=help_text,
-        metavar=_METAVARS.get(field.type, flags[-1].lstrip("-").replace("-", "_").upper()),
-        callback=_from_file if field.type == "json" else None,
-        shell_complete=lambda ctx, param, begun: [c for c in field.choices if c.startswith(begun)],
-    )
-
-
-def _type_of(field: Field) -> Any:
-    from .completion import TaskIdType
-
-    return TaskIdType() if field.type == "task" else click.UNPROCESSED
-
-
-_METAVARS = {
-    "task": "ID",
-    "int": "N",
-    "float": "NUMBER",
-    "duration": "HOURS",
-    "datetime": "WHEN",
-    "json": "JSON|@FILE",
-    "bool": "YES|NO",
-}
-
-
-def _from_file(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
-    """JSON is long: `@FILE` stands for what is in the file. No JSON begins with `@`."""
-    if not isinstance(value, str) or not value.startswith("@"):
-        return value
-    try:
-        with open(value[1:], encoding="utf-8") as file:
-            return file.read()
-    except (OSError, ValueError) as error:
-        cause = getattr(error, "strerror", None) or "it is no UTF-8 text"
-        raise UsageError(f"{param.opts[0]} cannot read '{value[1:]}': {cause}") from None
-
-
-def _help_text(summary: str, docstring: str) -> str:
-    """What the function says for people, without the part for Python callers."""
-    text = docstring
-    for heading in ("Args:", "Raises:", "Returns:"):
-        text = text.partition(heading)[0]
-    return text.strip() or summary
