@@ -4,7 +4,13 @@ from .command_line.output import Output, json_shape
 from .command_line.run import Run, current_run, dry_run_option
 from .command_line.verbs import Page
 from .command_line.views import listed, summary
-from .configuration.cache import cache_path, read_json, write_atomically, write_json_atomically
+from .configuration.cache import (
+    cache_path,
+    default_cache_folder,
+    read_json,
+    write_atomically,
+    write_json_atomically,
+)
 from .configuration.config import Config, read_config, user_config_path
 from .configuration.consent import Approval, Approvals
 from .configuration.settings import parse_value
@@ -167,6 +173,7 @@ __all__ = [
     "check_schema",
     "compose_yaml",
     "current_run",
+    "default_cache_folder",
     "describe",
     "dry_run_option",
     "event_digest",
