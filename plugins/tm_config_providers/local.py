@@ -49,9 +49,11 @@ class File(Source):
         self._cache = default_cache_folder(ctx.environ)
 
     def read(self) -> Mapping[str, Any]:
+        """As `Source.read`."""
         return read_config(self._path, self._cache)
 
     def set_config(self, config: Mapping[str, Any], *, dry_run: bool = False) -> None:
+        """As `Source.set_config`."""
         from tm_core.api import set_config_value, unset_config_value
 
         # All are tried first, so that one that cannot be written leaves the others unwritten too.
@@ -63,6 +65,7 @@ class File(Source):
                     set_config_value(self._path, key, value, dry_run=trial)
 
     def note(self) -> str:
+        """As `Source.note`."""
         return "" if os.path.exists(self._path) else "there is no such file"
 
 
@@ -82,6 +85,7 @@ class Environment(Source):
         self._ctx = ctx
 
     def read(self) -> Mapping[str, Any]:
+        """As `Source.read`."""
         config: Config = self._ctx.tasks.workspace.config
         return nested(self._set(config))
 
@@ -103,6 +107,7 @@ class Database(Source):
         self._team = team
 
     def read(self) -> Mapping[str, Any]:
+        """As `Source.read`."""
         rows = self._ctx.query(
             "SELECT name, value FROM config_providers_setting WHERE team = ? ORDER BY name",
             [self._team],
@@ -110,6 +115,7 @@ class Database(Source):
         return nested((row["name"], json.loads(row["value"])) for row in rows)
 
     def set_config(self, config: Mapping[str, Any], *, dry_run: bool = False) -> None:
+        """As `Source.set_config`."""
         # A dry run is taken back with its transaction.
         with self._ctx.event("configuration.set", team=self._team, settings=dict(config)):
             for key, value in settings_in(config):
@@ -131,6 +137,7 @@ class Package(Source):
         self._target = target
 
     def read(self) -> Mapping[str, Any]:
+        """As `Source.read`."""
         module, _, attribute = self._target.partition(":")
         place = self._installed(module.partition(".")[0])
         if not self.personal:

@@ -62,6 +62,7 @@ class Unusable(Source):
         self._error = error
 
     def read(self) -> Mapping[str, Any]:
+        """As `Source.read`."""
         raise self._error
 
 

@@ -72,6 +72,7 @@ class Web(Source):
         return values
 
     def note(self) -> str:
+        """As `Source.note`."""
         kept = self._kept()
         if "at" not in kept:
             return ""
