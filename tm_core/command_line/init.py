@@ -50,6 +50,9 @@ def init(here: bool) -> None:
         _ignore(folder)
     elif created:
         path = file
+    elif "://" in wanted and not run.output.dry_run:  # others share it: the folder is one's own
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        _ignore(folder)
     run.output.say(
         "Task database initialized"
         if created
@@ -77,4 +80,4 @@ def _ignore(folder: str) -> None:
     path = os.path.join(folder, ".gitignore")
     if os.path.basename(folder) == FOLDER and not os.path.exists(path):
         with open(path, "w", encoding="utf-8") as file:
-            file.write("*\n!.gitignore\n!config.yaml\n")
+            file.write("*\n!.gitignore\n!config.yaml\n!plugins.lock\n")
