@@ -19,7 +19,7 @@ from .configuration.editing import set_minimal_mode
 from .configuration.editing import set_value as set_config_value
 from .configuration.editing import unset_value as unset_config_value
 from .configuration.sets import PluginSet
-from .configuration.settings import parse_value
+from .configuration.settings import Layer, parse_value
 from .configuration.yaml_file import compose as compose_yaml
 from .configuration.yaml_file import parse_any as load_yaml
 from .configuration.yaml_file import parse_yaml
@@ -147,6 +147,7 @@ __all__ = [
     "Insight",
     "Installed",
     "InvalidValue",
+    "Layer",
     "Locked",
     "MetricCalculator",
     "MigrationSet",

@@ -36,41 +36,41 @@ def list_providers(ctx: Context) -> list[dict[str, Any]]:
 
 
 def set_value(
-    ctx: Context, source: Place, key: Key, value: Annotated[str, Param("Its value")]
+    ctx: Context, source: Place, setting: Key, value: Annotated[str, Param("Its value")]
 ) -> dict[str, Any]:
     """Set a key where a source keeps it; in a file, all comments stay."""
     chosen = _chosen(ctx, source)
-    check(Field(key, "str"), value)
+    check(Field(setting, "str"), value)
     config: Config = ctx.tasks.workspace.config
     try:
-        setting = config.setting(key)
+        known = config.setting(setting)
     except ConfigError as error:
         raise UsageError(error.message, error.hint) from None
-    if key.partition(".")[0] in _DECIDED_BEFORE:
-        raise UsageError(f"no source can set {quote(key)}", "tm config set KEY VALUE")
-    if setting is None:
-        hint = nearest(key, config.all_keys()) or "tm config lists them"
-        raise UsageError(f"there is no setting {quote(key)}", hint)
-    if setting.personal:
+    if setting.partition(".")[0] in _DECIDED_BEFORE:
+        raise UsageError(f"no source can set {quote(setting)}", "tm config set KEY VALUE")
+    if known is None:
+        hint = nearest(setting, config.all_keys()) or "tm config lists them"
+        raise UsageError(f"there is no setting {quote(setting)}", hint)
+    if known.personal:
         raise UsageError(
-            f"'{key}' is a personal setting, no source can make it",
-            f"tm config set --user {key} VALUE",
+            f"'{setting}' is a personal setting, no source can make it",
+            f"tm config set --user {setting} VALUE",
         )
     try:
-        parsed = parse_value(value, setting, key)
+        parsed = parse_value(value, known, setting)
     except ConfigError as error:
-        raise InvalidValue(error.message, error.hint, field=key) from None
-    chosen.set_config(nested(iter([(key, parsed)])), dry_run=ctx.dry_run)
-    return {"source": chosen.name, "key": key, "value": parsed}
+        raise InvalidValue(error.message, error.hint, field=setting) from None
+    chosen.set_config(nested(iter([(setting, parsed)])), dry_run=ctx.dry_run)
+    return {"source": chosen.name, "key": setting, "value": parsed}
 
 
-def unset_value(ctx: Context, source: Place, key: Key) -> dict[str, Any]:
+def unset_value(ctx: Context, source: Place, setting: Key) -> dict[str, Any]:
     """Remove a key where a source keeps it, so that a weaker one or the default counts."""
     chosen = _chosen(ctx, source)
-    there = key in dict(settings_in(chosen.read()))
+    there = setting in dict(settings_in(chosen.read()))
     if there:
-        chosen.set_config(nested(iter([(key, None)])), dry_run=ctx.dry_run)
-    return {"source": chosen.name, "key": key, "removed": there}
+        chosen.set_config(nested(iter([(setting, None)])), dry_run=ctx.dry_run)
+    return {"source": chosen.name, "key": setting, "removed": there}
 
 
 def told(source: Source) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def told(source: Source) -> dict[str, Any]:
         keys = sorted(key for key, _ in settings_in(source.get_config()))
     except TmError as found:
         error = found.message
-    note = source.note()
+    note, doubtful = source.note()
     return {
         "source": source.name,
         "kind": source.kind,
@@ -93,7 +93,7 @@ def told(source: Source) -> dict[str, Any]:
         "keys": keys,
         "error": error,
         "note": note,
-        "doubtful": bool(note) and (source.kind == "file" or ";" in note),
+        "doubtful": doubtful,
     }
 
 

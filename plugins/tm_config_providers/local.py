@@ -39,13 +39,11 @@ class File(Source):
         super().__init__(name or f"file {path}", personal=personal)
         base = os.path.dirname(user_config_path(ctx.environ)) if personal else ctx.project
         self._path = os.path.join(base, os.path.expanduser(path) if personal else path)
-        if not personal:
-            inside = os.path.realpath(base)
-            if os.path.commonpath([inside, os.path.realpath(self._path)]) != inside:
-                raise ConfigError(
-                    f"{self.name}: not in the project's folder",
-                    "name it in your own configuration: config-providers.sources",
-                )
+        if not personal and not _within(os.path.realpath(self._path), [base]):
+            raise ConfigError(
+                f"{self.name}: not in the project's folder",
+                "name it in your own configuration: config-providers.sources",
+            )
         self._cache = default_cache_folder(ctx.environ)
 
     def read(self) -> Mapping[str, Any]:
@@ -64,9 +62,10 @@ class File(Source):
                 else:
                     set_config_value(self._path, key, value, dry_run=trial)
 
-    def note(self) -> str:
+    def note(self) -> tuple[str, bool]:
         """As `Source.note`."""
-        return "" if os.path.exists(self._path) else "there is no such file"
+        missing = not os.path.exists(self._path)
+        return "there is no such file" if missing else "", missing
 
 
 class Environment(Source):

@@ -47,9 +47,9 @@ class Source(ABC):
         """
         raise UsageError(f"'{self.name}' cannot be written to", self.read_only)
 
-    def note(self) -> str:
-        """What there is to know beside the settings, in a few words; mostly nothing."""
-        return ""
+    def note(self) -> tuple[str, bool]:
+        """What there is to know beside the settings, mostly nothing, and whether it is doubtful."""
+        return "", False
 
 
 class Unusable(Source):

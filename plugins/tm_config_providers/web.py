@@ -9,8 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tm_core.api import (
+    Config,
     ConfigError,
     Context,
+    Layer,
     TmError,
     cache_path,
     default_cache_folder,
@@ -60,6 +62,7 @@ class Web(Source):
         try:
             content = fetch(self._url, float(self._ctx.settings["timeout"]))
             values = parse_yaml(content.decode("utf-8-sig"), _place(self._url))
+            self._check(values)
         except (TmError, UnicodeDecodeError) as error:
             text = error.message if isinstance(error, TmError) else f"{self.name}: not UTF-8"
             self._keep(kept | {"tried": now, "error": text})
@@ -71,13 +74,20 @@ class Web(Source):
             self._ctx.warn(f"{self.name}: no copy can be kept, so every command asks the server")
         return values
 
-    def note(self) -> str:
+    def note(self) -> tuple[str, bool]:
         """As `Source.note`."""
         kept = self._kept()
         if "at" not in kept:
-            return ""
+            return "", False
         told = f"copy of {_shown(kept['at'])}"
-        return f"{told}; {kept['error']}" if kept.get("error") else told
+        error = kept.get("error")
+        return (f"{told}; {error}", True) if error else (told, False)
+
+    def _check(self, values: dict[str, Any]) -> None:
+        """Raise TmError for settings that nobody could use: they replace no good copy."""
+        workspace = self._ctx.tasks.workspace
+        config: Config = workspace.config
+        config.with_layer(Layer("providers", self.name, values)).check(workspace.host.manifests())
 
     def _kept(self) -> dict[str, Any]:
         """What was kept of this URL, by this user; nothing if it is not as it was written."""

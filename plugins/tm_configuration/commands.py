@@ -17,6 +17,7 @@ from tm_core.api import (
     NoStore,
     Run,
     Setting,
+    TmError,
     UsageError,
     check,
     current_run,
@@ -72,6 +73,7 @@ def _toggle(run: Run, names: Sequence[str], enabled: bool, user: bool) -> None:
 
 
 def _show(run: Run) -> None:
+    _ask_providers(run)
     host, config = run.workspace.host, run.workspace.config
     features = {
         one.name: one.name in host.enabled for one in host.installed if one.manifest is not None
@@ -88,6 +90,18 @@ def _show(run: Run) -> None:
     for key in config.all_keys():
         for _, origin, value in config.explain(key)[-1:]:
             run.output.data(f"  {key}: {_shown(value)}  ({visible(origin)})")
+
+
+def _ask_providers(run: Run) -> None:
+    """Add the layers that plugins provide, which may come from the store."""
+    host = run.workspace.host
+    if any("config_providers" in host.manifest(name).hooks for name in host.enabled):
+        try:
+            run.manager  # noqa: B018
+        except NoStore:
+            return
+        except TmError as error:
+            run.output.warn(f"no plugin could be asked for settings: {error.message}")
 
 
 def _without_passwords(value: Any) -> Any:
@@ -192,6 +206,7 @@ def show_config() -> None:
 def get_key(key: str) -> None:
     """One value."""
     run = current_run()
+    _ask_providers(run)
     _setting(run, key)
     value = run.workspace.config.get(key)
     if run.output.as_json:
@@ -241,6 +256,7 @@ def unset_key(key: str, user: bool) -> None:
 def explain(key: str) -> None:
     """Where a value comes from."""
     run = current_run()
+    _ask_providers(run)
     _setting(run, key)
     layers = run.workspace.config.explain(key)
     if run.output.as_json:
