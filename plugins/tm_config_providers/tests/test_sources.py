@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 from tm_core.api import TaskManager, UsageError
 from tm_core.testing import Cli, PluginConformance, run_readme
 
-KERNEL = "config-providers.project_sources"
+SETTING = "config-providers.project_sources"
 
 
 class TestConformance(PluginConformance):
@@ -33,7 +35,7 @@ def own(monkeypatch: pytest.MonkeyPatch, *sources: Any) -> None:
 
 def projects(cli: Cli, *sources: Any) -> None:
     """Sources that the project names."""
-    cli("config", "set", KERNEL, json.dumps(sources))
+    cli("config", "set", SETTING, json.dumps(sources))
 
 
 def limit(cli: Cli) -> tuple[str, str]:
@@ -133,7 +135,7 @@ def test_the_database_on_every_backend(tm_open: Callable[..., TaskManager]) -> N
     options = {
         "settings": [
             "plugins.enable=config-providers",
-            f'{KERNEL}=[{{"kind": "database"}}]',
+            f'{SETTING}=[{{"kind": "database"}}]',
         ]
     }
     tm = tm_open(**options)
@@ -161,7 +163,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     (folder / "acme_tm.py").write_text(PACKAGE, encoding="utf-8")
     monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.delitem(__import__("sys").modules, "acme_tm", raising=False)
+    monkeypatch.delitem(sys.modules, "acme_tm", raising=False)
     return folder
 
 
@@ -297,13 +299,19 @@ def test_a_broken_file_stops_nothing_unless_it_is_required(cli: Cli) -> None:
     assert "required plugin 'config-providers'" in cli("add", "y", code=8).err
 
 
-def test_off_it_is_not_even_imported(tm_process: Any) -> None:
-    code = "import sys; from tm_core.manager import TaskManager as T\n"
-    code += "T.open(create=True).add('x'); print([n for n in sys.modules if 'config_prov' in n])"
-    import subprocess
-    import sys
-
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tm_process.folder
+@pytest.mark.parametrize("on", [False, True])
+def test_off_it_is_not_even_imported(on: bool, tm_environ: Path) -> None:
+    code = (
+        "import sys; from tm_core.api import TaskManager\n"
+        "TaskManager.open('.', create=True, settings=sys.argv[1:]).add('x')\n"
+        "print(any(name.startswith('tm_config_providers') for name in sys.modules))"
     )
-    assert done.stdout == "[]\n", done.stderr
+    settings = ["plugins.enable=config-providers"] if on else []
+    done = subprocess.run(
+        [sys.executable, "-c", code, *settings],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tm_environ,
+    )
+    assert done.stdout == f"{on}\n"
