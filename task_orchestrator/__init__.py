@@ -22,22 +22,28 @@ if TYPE_CHECKING:
     from tm_core.api import ValidationError as ValidationError
     from tm_core.manager import TaskManager as TaskManager
     from tm_criteria.validator import CriteriaValidator as CriteriaValidator
+    from tm_error_log.handler import ErrorHandler as ErrorHandler
     from tm_metrics.calculator import MetricsCalculator as MetricsCalculator
+    from tm_migrations.manager import MigrationManager as MigrationManager
 
     from .config_manager import ConfigManager as ConfigManager
     from .core_loop import CoreLoop as CoreLoop
     from .registries import EventBus as EventBus
     from .registries import MetricsRegistry as MetricsRegistry
     from .registries import ValidatorRegistry as ValidatorRegistry
+    from .telemetry import TelemetryCapture as TelemetryCapture
 
 __all__ = [
     "ConfigManager",
     "CoreLoop",
     "CriteriaValidator",
+    "ErrorHandler",
     "EventBus",
     "MetricsCalculator",
     "MetricsRegistry",
+    "MigrationManager",
     "TaskManager",
+    "TelemetryCapture",
     "ValidationError",
     "ValidatorRegistry",
 ]
@@ -48,10 +54,13 @@ def __getattr__(name: str) -> Any:
         "ConfigManager": "task_orchestrator.config_manager",
         "CoreLoop": "task_orchestrator.core_loop",
         "CriteriaValidator": "tm_criteria.validator",
+        "ErrorHandler": "tm_error_log.handler",
         "EventBus": "task_orchestrator.registries",
         "MetricsCalculator": "tm_metrics.calculator",
         "MetricsRegistry": "task_orchestrator.registries",
+        "MigrationManager": "tm_migrations.manager",
         "TaskManager": "tm_core.manager",
+        "TelemetryCapture": "task_orchestrator.telemetry",
         "ValidationError": "tm_core.api",
         "ValidatorRegistry": "task_orchestrator.registries",
     }

@@ -7,10 +7,13 @@ from typing import Any
 
 from tm_core.api import TaskManager
 from tm_criteria.validator import CriteriaValidator
+from tm_error_log.handler import ErrorHandler
 from tm_metrics.calculator import MetricsCalculator
+from tm_migrations.manager import MigrationManager
 
 from .config_manager import ConfigManager
 from .registries import EventBus, MetricsRegistry, Registered, ValidatorRegistry
+from .telemetry import TelemetryCapture
 
 
 class CoreLoop:
@@ -83,3 +86,18 @@ class CoreLoop:
     def metrics_calculator(self) -> MetricsCalculator:
         """Figures about the work."""
         return MetricsCalculator(self.task_manager)
+
+    @property
+    def migration_manager(self) -> MigrationManager:
+        """The store's schema, through the connection of this object."""
+        return MigrationManager(self.task_manager.workspace)
+
+    @property
+    def telemetry(self) -> TelemetryCapture:
+        """Counts, once somebody opts in."""
+        return TelemetryCapture(self.task_manager)
+
+    @property
+    def error_handler(self) -> ErrorHandler:
+        """What to do about an error, and the log of errors."""
+        return ErrorHandler(self.task_manager.workspace.folder)

@@ -7,6 +7,7 @@ from `task_orchestrator`, where all of its names are.
 from __future__ import annotations
 
 import ast
+import errno
 import importlib.metadata
 import json
 import re
@@ -28,7 +29,14 @@ from task_orchestrator import (
     TaskManager,
     ValidationError,
 )
-from tm_core.api import ExpressionError, NotFound, UsageError
+from tm_core.api import (
+    ConfigError,
+    Conflict,
+    ExpressionError,
+    NotFound,
+    PluginError,
+    UsageError,
+)
 from tm_core.testing import Cli, Process
 
 ROOT = Path(__file__).parents[1]
@@ -209,6 +217,45 @@ def test_configuration_manager_refuses_what_it_does_not_know(tm_environ: Path) -
         ConfigManager(tm_environ / "other.yaml")
 
 
+# 3. Migration System
+
+
+def test_migration_system_tells_what_is_applied(loop: CoreLoop) -> None:
+    status = loop.migration_manager.get_status()
+    assert "kernel:0001_initial.sql" in [each["migration"] for each in status["applied"]]
+    assert status["pending"] == []
+
+
+def test_migration_system_is_idempotent(loop: CoreLoop) -> None:
+    manager = loop.migration_manager
+    before = manager.get_status()
+    assert manager.apply_migrations() is True
+    assert manager.get_status() == before
+
+
+def test_migration_system_backs_up_and_rolls_back(loop: CoreLoop) -> None:
+    task = loop.task_manager.add("x", deadline="2030-01-02")
+    folder = Path(loop.task_manager.workspace.folder)
+    backup = loop.migration_manager.create_backup()
+    assert backup.parent == folder / "backups"
+    loop.close()
+    settings = ["plugins.disable=deadlines,phases"]
+    with CoreLoop(str(folder.parent), settings=settings) as other:
+        assert other.task_manager.get(task.id).title == "x"
+    status = loop.migration_manager.get_status()
+    last = status["applied"][-2]["migration"]
+    assert loop.migration_manager.rollback(last) is True
+    rolled = loop.migration_manager.get_status()
+    assert len(rolled["applied"]) == len(status["applied"]) - 1
+    assert loop.migration_manager.apply_migrations() is True
+    assert loop.task_manager.get(task.id).title == "x"
+
+
+def test_migration_system_refuses_to_roll_back_the_store_itself(loop: CoreLoop) -> None:
+    with pytest.raises(Conflict, match="not rolled back"):
+        loop.migration_manager.rollback()
+
+
 # 4. Criteria Validator
 
 
@@ -273,6 +320,80 @@ def test_metrics_calculator_says_where_a_feature_is_off(tm_environ: Path) -> Non
     settings = ["plugins.disable=feedback"]
     with CoreLoop(str(tm_environ), create=True, settings=settings) as loop, pytest.raises(NotFound):
         loop.metrics_calculator.calculate_feedback_metrics()
+
+
+# 6. Telemetry Capture
+
+
+def test_telemetry_is_off_until_somebody_opts_in(loop: CoreLoop) -> None:
+    for use in (
+        loop.telemetry.get_insights,
+        loop.telemetry.export_data,
+        lambda: loop.telemetry.capture_event("import.finished", {}),
+    ):
+        with pytest.raises(PluginError, match="feature 'telemetry' is disabled"):
+            use()
+
+
+def test_telemetry_counts_and_keeps_no_text(tm_environ: Path) -> None:
+    settings = ["plugins.enable=telemetry"]
+    with CoreLoop(str(tm_environ), create=True, settings=settings) as loop:
+        loop.task_manager.add("A secret title", assignee="somebody")
+        loop.telemetry.capture_event("import.finished", {"seconds": 2.5, "path": "/home/secret"})
+        text = json.dumps(loop.telemetry.export_data())
+        assert "import.finished" in text
+        assert "task.created" in text
+        assert "secret" not in text
+        assert "somebody" not in text
+        assert isinstance(loop.telemetry.get_insights(), dict)
+
+
+def test_telemetry_refuses_what_is_no_type_of_event(tm_environ: Path) -> None:
+    settings = ["plugins.enable=telemetry"]
+    with (
+        CoreLoop(str(tm_environ), create=True, settings=settings) as loop,
+        pytest.raises(ValidationError),
+    ):
+        loop.telemetry.capture_event("My Title!", {})
+
+
+# 7. Error Handler
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        sqlite3.OperationalError("database is locked"),
+        OSError(errno.ENOSPC, "No space left on device"),
+        sqlite3.DatabaseError("file is not a database"),
+        PermissionError(errno.EACCES, "Permission denied"),
+        PluginError("plugin 'x' does not work"),
+        ConfigError("config.yaml: unknown key"),
+        ValueError("whatever"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_error_handler_has_a_recovery_plan(error: Exception, loop: CoreLoop) -> None:
+    plan = loop.error_handler.create_recovery_plan(error)
+    assert plan
+    assert all(isinstance(step, str) and step for step in plan)
+
+
+def test_error_handler_graduates_its_responses(loop: CoreLoop) -> None:
+    handler = loop.error_handler
+    told = handler.handle_error(NotFound("no such task"), "show")
+    worst = handler.handle_error(NotFound("no such task"), "show", critical=True)
+    assert told["can_continue"] is True
+    assert (worst["severity"], worst["can_continue"]) == ("critical", False)
+
+
+def test_error_handler_logs_without_what_people_wrote(loop: CoreLoop) -> None:
+    handler = loop.error_handler
+    handler.log_error(ValueError("the password is hunter2"), "import")
+    log = Path(loop.task_manager.workspace.folder) / "logs" / "errors.log"
+    text = log.read_text()
+    assert json.loads(text.splitlines()[-1])["kind"]
+    assert "hunter2" not in text
 
 
 # Data flow patterns
@@ -533,6 +654,21 @@ def test_security_errors_disclose_no_code(tm_cli: Cli) -> None:
 
 
 # Monitoring and observability
+
+
+def test_logging_levels_are_a_setting(tm_cli: Cli) -> None:
+    tm_cli("config", "set", "error-log.level", "critical")
+    tm_cli("config", "set", "error-log.level", "loud", code=5)
+    assert tm_cli("config", "get", "error-log.level").out == "critical\n"
+
+
+def test_metrics_collection_times_operations_and_counts_errors(tm_cli: Cli) -> None:
+    tm_cli("config", "enable", "telemetry")
+    tm_cli.add("x")
+    tm_cli("show", "ffffffff", code=3)
+    shown = tm_cli("telemetry", "export").out
+    assert "not_found" in shown
+    assert '"add"' in shown
 
 
 def test_health_checks_look_at_database_modules_and_configuration(tm_cli: Cli) -> None:

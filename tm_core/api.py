@@ -1,6 +1,6 @@
 """The only door for plugins: a plugin imports this module and itself, and nothing else of ours."""
 
-from .command_line.output import Output
+from .command_line.output import Output, json_shape
 from .command_line.run import Run, current_run, dry_run_option
 from .command_line.verbs import Page
 from .command_line.views import listed, summary
@@ -19,8 +19,10 @@ from .context import (
     Database,
     Handler,
     MetricCalculator,
+    Portable,
     Row,
     SQLDialect,
+    TableShape,
     TaskSet,
     Upkeep,
     Validator,
@@ -28,6 +30,7 @@ from .context import (
 from .engine.figures import Insight, Spread
 from .engine.privacy import readable
 from .errors import (
+    BadStatement,
     BlankStore,
     ConfigError,
     Conflict,
@@ -47,7 +50,7 @@ from .errors import (
 )
 from .hookspecs import HOOKS, hookimpl
 from .language.expressions import FUNCTIONS, names, parse
-from .language.text import mentions, nearest, quote
+from .language.text import masked, mentions, nearest, quote
 from .language.values import check, check_records, visible
 from .language.when import format_local, format_relative, instant_now, parse_duration, parse_instant
 from .manager import TaskManager
@@ -100,6 +103,7 @@ __all__ = [
     "Approvals",
     "Availability",
     "Backend",
+    "BadStatement",
     "BlankStore",
     "Change",
     "Command",
@@ -138,6 +142,7 @@ __all__ = [
     "Param",
     "Plugin",
     "PluginError",
+    "Portable",
     "Problem",
     "Row",
     "Run",
@@ -145,6 +150,7 @@ __all__ = [
     "SQLiteBackend",
     "Setting",
     "Spread",
+    "TableShape",
     "Task",
     "TaskId",
     "TaskManager",
@@ -171,9 +177,11 @@ __all__ = [
     "held_migrations",
     "hookimpl",
     "instant_now",
+    "json_shape",
     "kernel_migrations",
     "listed",
     "load_yaml",
+    "masked",
     "mentions",
     "migration_parts",
     "names",

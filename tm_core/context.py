@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from .model import Event, Field, Plugin, Task
 
@@ -102,6 +102,12 @@ class Context(Protocol):
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Rows of a SELECT with `?` placeholders."""
+
+    def wait_for_events(self, after: int, timeout: float) -> bool:
+        """Wait until the log holds an event past number `after`; False after `timeout` seconds.
+
+        Read the log, wait past the last event that was read, and read on: nothing is missed.
+        """
 
     def query_for(self, tasks: Sequence[Task], sql: str, order: str = "") -> list[Row]:
         """Rows of `SELECT ... FROM one_table` that belong to these tasks by their `task_id`."""
@@ -335,14 +341,24 @@ class SQLDialect(Protocol):
     def json_part(self, column: str, *path: str) -> str:
         """A part of a JSON document as text; NULL where there is none."""
 
+    def skip_locked(self) -> str:
+        """What follows a SELECT that takes rows which no other transaction holds; may be empty."""
+
     def schema(self, text: str) -> str:
-        """The statements of a migration in this engine's words."""
+        """The statements of a migration in this engine's words.
+
+        Types stand in capitals: `TEXT`, `BIGINT`, `DOUBLE PRECISION`.
+        `{serial}` is a key that counts by itself, and `{append_only TABLE}`, on a line of its own,
+        makes a table refuse changes and deletions of its rows; `{append_only TABLE past
+        OTHER.COLUMN}`, written later, lets those go whose `seq` is up to the greatest there.
+        """
 
 
 class Database(Protocol):
     """A connection to a store: what a storage backend opens."""
 
     url: str
+    """Where the store is, for people: without a password."""
     dialect: SQLDialect
     self_migrating: bool
     """Whether the store is this user's own and brings itself up to date when it is opened."""
@@ -370,6 +386,12 @@ class Database(Protocol):
 
     def snapshot(self) -> AbstractContextManager[None]:
         """Reads inside see one state of the store."""
+
+    def wait_for_events(self, after: int, timeout: float) -> bool:
+        """Wait until the log holds an event past number `after`; False after `timeout` seconds.
+
+        Not within a transaction or snapshot, which see no others.
+        """
 
     def is_blank(self) -> bool:
         """Whether there are no tables at all."""
@@ -404,6 +426,26 @@ class Upkeep(Database, Protocol):
         """The columns of a table that name a task, with which their row goes when it is purged."""
 
 
+class TableShape(NamedTuple):
+    """What has to be known of a table to carry its rows elsewhere."""
+
+    key: tuple[str, ...]
+    """The columns of its primary key; empty where it has none."""
+    refers_to: frozenset[str]
+    """The tables whose rows must be there before its own."""
+
+
+@runtime_checkable
+class Portable(Database, Protocol):
+    """A database whose rows can be carried to another engine, and back."""
+
+    def tables(self) -> dict[str, TableShape]:
+        """All tables of the store by name, those that plugins made as well."""
+
+    def count_on(self, table: str) -> None:
+        """Let a key that counts by itself go on after the greatest number there."""
+
+
 @runtime_checkable
 class Relaxed(Protocol):
     """A database that can write without waiting until the disk has it."""
@@ -432,4 +474,15 @@ class Backend(Protocol):
     """A storage engine."""
 
     def open(self, url: str, *, create: bool, settings: Mapping[str, Any]) -> Database:
-        """Connect to a store; with `create`, make it where there is none. Raises DatabaseError."""
+        """Connect to a store; with `create`, make it where there is none.
+
+        Args:
+            url: As configured: it may hold a password, which must not get into `Database.url`, a
+                message or a traceback.
+            create: Make the store where there is none.
+            settings: By dotted key: those of `store`, and those of the plugin that offers this.
+
+        Raises:
+            NoStore: There is none.
+            DatabaseError: It cannot be used.
+        """

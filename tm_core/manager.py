@@ -12,7 +12,7 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from .context import Database, Row
-from .engine.changes import AlreadyDone, Changes, named_action
+from .engine.changes import AlreadyDone, Changes, check_version, named_action
 from .engine.outbox import Outbox
 from .engine.plugin_context import PluginContext, Session
 from .engine.privacy import readable
@@ -28,6 +28,7 @@ from .errors import (
     is_refusal,
 )
 from .language import values
+from .language.text import nearest
 from .language.when import instant_now
 from .model import Action, Change, Event, Field, Finding, Plugin, Task
 from .plugin_host.actions import Signature, signature_of
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 _ACTOR = Field("actor", "str", max_length=200)
 _KEY = Field("key", "str", max_length=500)
+_VERSION = Field("if_version", "int", minimum=1)
 
 
 class TaskManager:
@@ -77,6 +79,7 @@ class TaskManager:
         """Names of the migrations that opening the store applied."""
         self.store = Store(self.database, self.host.fields())
         session = os.urandom(4).hex()
+        self._callable: dict[str, tuple[Installed, Callable[..., Any], Signature]] = {}
         self._outbox = Outbox(self.store, self.host, self._context, session, clock)
         self._changes = Changes(
             self.store,
@@ -106,6 +109,7 @@ class TaskManager:
         environ: Mapping[str, str] | None = None,
         report: Callable[[str], None] | None = None,
         clock: Callable[[], str] = instant_now,
+        like: TaskManager | None = None,
     ) -> TaskManager:
         """Open a store.
 
@@ -119,6 +123,8 @@ class TaskManager:
             environ: The environment; the process's own by default.
             report: Takes one line about something that is not as it should be; stderr by default.
             clock: Gives the present instant, UTC, canonical; the machine's by default.
+            like: Another one, open or closed, perhaps of another thread, whose storage backend is
+                used again: so the threads of a server share its pool of connections.
 
         Raises:
             NoStore: There is no store, and `create` is not set.
@@ -128,8 +134,10 @@ class TaskManager:
         is_store = "://" in path or path.endswith(".db")
         store = path if is_store else ""
         if create and path and not is_store:
-            store = os.path.join(path, FOLDER)
-            os.makedirs(store, mode=0o700, exist_ok=True)
+            folder = os.path.join(path, FOLDER)
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            elsewhere = (os.environ if environ is None else environ).get("TM_DB_PATH", "")
+            store = "" if "://" in elsewhere else folder
         workspace = Workspace(
             path if path and not is_store else ".",
             store=store,
@@ -137,8 +145,13 @@ class TaskManager:
             settings=settings,
             environ=environ,
             report=report or (lambda line: print(f"tm: {line}", file=sys.stderr)),
+            like=None if like is None else like.workspace,
         )
-        return cls(workspace, actor=actor, create=create, clock=clock)
+        try:
+            return cls(workspace, actor=actor, create=create, clock=clock)
+        except BaseException:
+            workspace.close()
+            raise
 
     def __enter__(self) -> TaskManager:
         return self
@@ -154,6 +167,8 @@ class TaskManager:
         sets = [kernel_migrations(), *self.host.migration_sets()]
         if not create or not self.database.is_blank():
             self.workspace.check_ours(self.database)
+            # Making a shared store that is there already is opening it: others work with it.
+            create = create and self.database.self_migrating
         if not create:
             if migrate.is_current(self.database, sets):
                 return []
@@ -209,7 +224,13 @@ class TaskManager:
 
     @contextmanager
     def options(
-        self, *, dry_run: bool = False, force: bool = False, key: str = "", action: str = ""
+        self,
+        *,
+        dry_run: bool = False,
+        force: bool = False,
+        key: str = "",
+        action: str = "",
+        expected: tuple[str, int] | None = None,
     ) -> Iterator[None]:
         """How the writes inside are done.
 
@@ -218,10 +239,12 @@ class TaskManager:
             force: Pass overridable problems; the event records them.
             key: An idempotency key: a write that was done under it is not done again.
             action: What the key stands for.
+            expected: A task and the version that it must have when the next transaction begins.
 
         Raises:
             AlreadyDone: The idempotency key has done its work before.
-            Conflict: The idempotency key belongs to another action.
+            Conflict: The idempotency key belongs to another action, or (from the transaction) the
+                task has another version.
         """
         changes = self._changes
         key = values.check(_KEY, key)
@@ -232,12 +255,16 @@ class TaskManager:
             # the transaction looks once more, when nobody else can write.
             changes.check_request(key, action)
             changes.request = (key, action)
+        if expected:
+            changes.expected = expected
         try:
             yield
         finally:
             changes.dry_run, changes.force = saved
             if key:
                 changes.request = None
+            if expected:
+                changes.expected = None
 
     def transaction(self) -> AbstractContextManager[None]:
         """Write everything inside together, or nothing."""
@@ -377,7 +404,7 @@ class TaskManager:
                 given = {**fields, "status": "deleted"}
                 task = self._change("delete", task.id, given, if_version=if_version, force=force)
             else:
-                _check_version(task, if_version)
+                check_version(task, if_version)
             if purge:
                 self.store.purge(task.id)
                 self._changes.append("task.purged", task.id, {"title": task.title})
@@ -403,7 +430,7 @@ class TaskManager:
             evidence = self.gather_evidence(task, touched={*stored, *options}, options=options)
         with self.options(force=force), self.transaction():
             before = self.get(task_id, details=False)
-            _check_version(before, if_version)
+            check_version(before, if_version)
             if verb == "delete" and before.status == "deleted":
                 raise Conflict(
                     f"task {before.id} is deleted already",
@@ -805,8 +832,10 @@ class TaskManager:
         return [*super().__dir__(), *map(method_name, self.host.actions())]
 
     def _bound(self, command: str, plugin: Installed, action: Action) -> Callable[..., Any]:
-        function = self.host.load(plugin, action.target)
-        signature = signature_of(function)
+        if command not in self._callable:
+            loaded = self.host.load(plugin, action.target)
+            self._callable[command] = (plugin, loaded, signature_of(loaded))
+        _, function, signature = self._callable[command]
 
         def method(*arguments: Any, **named: Any) -> Any:
             return self.run(command, plugin, function, signature, signature.given(arguments, named))
@@ -865,6 +894,59 @@ class TaskManager:
                     stack.enter_context(state)
             yield rest
 
+    def call(self, command: str, given: Mapping[str, Any], *, key: str = "") -> Any:
+        """Run any action, the kernel's verbs included, by the name of its command.
+
+        Args:
+            command: As on the command line, such as `add` or `criteria confirm`.
+            given: Values by parameter name, checked as those of the command are; of an action about
+                one task also `if_version`.
+            key: An idempotency key; done before under it, this gives the task that it was about.
+
+        Raises:
+            UsageError: There is no such action, or a parameter is missing or unknown.
+            FeatureDisabled: The action is of a feature that is off.
+            Conflict: The key was used for another action.
+        """
+        if command not in self._callable:
+            self._callable[command] = self._action(command)
+        plugin, function, signature = self._callable[command]
+        expected: tuple[str, int] | None = None
+        if "if_version" in given and "if_version" not in signature.names and signature.the_task:
+            given = dict(given)
+            version = values.check(_VERSION, given.pop("if_version"))
+            expected = (str(given.get(signature.the_task, "")), version)
+        try:
+            action = named_action(command, given) if key else command
+            with self.options(key=key, action=action, expected=expected):
+                return self.run(command, plugin, function, signature, given)
+        except AlreadyDone as done:
+            return self.task_of(done.transaction_id)
+
+    def _action(self, command: str) -> tuple[Installed, Callable[..., Any], Signature]:
+        from .command_line.manifest import plugin as kernel
+
+        actions = self.host.actions()
+        if command in kernel.actions:
+            plugin, action = Installed("kernel", kernel), kernel.actions[command]
+        elif command in actions:
+            plugin, action = actions[command]
+        else:
+            owner = self.host.owner_of(command)
+            if owner:
+                raise FeatureDisabled(owner)
+            raise UsageError(
+                f"there is no action '{values.visible(command[:64])}'",
+                nearest(command, [*kernel.actions, *actions]) or "tm --help lists them",
+            )
+        function = self.host.load(plugin, action.target)
+        return plugin, function, signature_of(function)
+
+    def take_key(self) -> str:
+        """Take over the idempotency key of this action, which then names its writes itself."""
+        request, self._changes.request = self._changes.request, None
+        return request[0] if request else ""
+
     def once(self, key: str, action: str, *arguments: Any, **named: Any) -> Any:
         """Run an action under an idempotency key; done before, it gives the task that it was about.
 
@@ -893,13 +975,6 @@ class TaskManager:
         if task is not None:
             self.add_details([task])
         return task
-
-
-def _check_version(task: Task, wanted: int | None) -> None:
-    if wanted is not None and task.version != wanted:
-        raise Conflict(
-            f"task {task.id} has version {task.version}, not {wanted}", "look at it and try again"
-        )
 
 
 @contextmanager

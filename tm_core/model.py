@@ -6,7 +6,15 @@ and users feel every millisecond before the first line of work.
 
 from __future__ import annotations
 
-from collections.abc import Generator, ItemsView, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import (
+    Callable,
+    Generator,
+    ItemsView,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+)
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
 API_VERSION = (1, 0)
@@ -220,6 +228,12 @@ class Finding(NamedTuple):
     subject: str
     message: str
     hint: str = ""
+    fix: Callable[[], object] | None = None
+    """Mends it; only what cannot lose data. `tm doctor --fix` calls it."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The finding as JSON; of `fix`, whether there is one."""
+        return {**self._asdict(), "fix": self.fix is not None}
 
 
 class Failure(NamedTuple):

@@ -35,6 +35,7 @@ class Workspace:
         plugins: Sequence[Plugin] = (),
         safe: bool = False,
         strict: bool = False,
+        like: Workspace | None = None,
         report: Callable[[str], None],
     ) -> None:
         """Look around from a folder.
@@ -48,6 +49,8 @@ class Workspace:
             plugins: Plugins made in code, beside the installed ones.
             safe: Kernel only.
             strict: Re-raise what a plugin raises.
+            like: One whose storage backend opens this one's store, too, if it is of a plugin: so
+                threads share what the backend keeps, such as connections.
             report: Takes one line about something that is not as it should be.
 
         Raises:
@@ -71,7 +74,7 @@ class Workspace:
             found, environ, settings, plugin_flags=plugin_flags, cache_folder=cache, safe=safe
         )
         self.url = _url(override or str(config.get("store.url") or ""), self.folder)
-        installed = installed_plugins(cache)
+        installed = installed_plugins(cache, report)
         installed += in_code(plugins, installed)
         manifests = [one.manifest for one in installed if one.manifest is not None]
         for warning in config.check(manifests, (one.name for one in installed if one.error)):
@@ -80,6 +83,9 @@ class Workspace:
         strict = strict or environ.get("TM_STRICT", "") not in ("", "0")
         self.host = Host(installed, self.config, report=report, strict=strict, safe=safe)
         self._database: Database | None = None
+        self.backend: Backend | None = like.backend if like is not None else None
+        """What a plugin offered to open the store with."""
+        self._own: dict[str, Any] = like._own if like is not None else {}
 
     @property
     def project(self) -> str:
@@ -130,11 +136,16 @@ class Workspace:
             if not self.url:
                 raise NoStore("there is no task store here or in a parent folder", "tm init")
             scheme = self.url.partition("://")[0] if "://" in self.url else "sqlite"
-            backend = self._backend(scheme)
             settings = {
                 name: self.config.get(name) for name in ("store.busy_timeout", "store.synchronous")
             }
-            self._database = backend.open(self.url, create=create, settings=settings)
+            if scheme == "sqlite":
+                self._database = SQLiteBackend().open(self.url, create=create, settings=settings)
+                return self._database
+            if self.backend is None:
+                self.backend, self._own = self._offered(scheme)
+            settings |= self._own
+            self._database = self.backend.open(self.url, create=create, settings=settings)
         return self._database
 
     def check_ours(self, database: Database) -> None:
@@ -162,17 +173,17 @@ class Workspace:
                 raise ForeignStore(f"{url} {found.what}", found.command)
         raise DatabaseError(f"{url} is not a task store", "tm init in a new folder")
 
-    def _backend(self, scheme: str) -> Backend:
-        if scheme == "sqlite":
-            return SQLiteBackend()
+    def _offered(self, scheme: str) -> tuple[Backend, dict[str, Any]]:
+        """What opens stores of this kind, with the settings of the plugin that offers it."""
         known = ["sqlite"]
         for implementation in self.host.implementations("storage_backends"):
             try:
                 offered: Mapping[str, Any] = self.host.invoke(implementation)
                 known.extend(offered)
                 if scheme in offered:
-                    backend: Backend = offered[scheme]
-                    return backend
+                    name = implementation.plugin.name
+                    own = self.host.settings(name)
+                    return offered[scheme], {f"{name}.{key}": own[key] for key in own}
             except Exception as error:
                 if is_refusal(error):
                     raise

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from functools import partial
 
 from tm_core.api import Context, Copies, Finding, hookimpl, parse_instant
 
@@ -35,4 +37,5 @@ def health_checks(ctx: Context) -> Iterator[Finding]:
             "backups",
             f"{path} was left behind by a process that was killed",
             "remove it",
+            partial(shutil.rmtree, path),
         )

@@ -74,6 +74,8 @@ def run(
     """
     if not command:
         raise UsageError("which command?", f"tm run {task} -- COMMAND...")
+    if ctx.tasks.changes.active:
+        raise UsageError("a command cannot run inside a transaction", "tm run by itself")
     hours = ctx.settings["run_ttl_hours"] if ttl is None else ttl
     lease, own = _hold(ctx, task, hours, token)
     if ctx.dry_run:

@@ -23,6 +23,7 @@ from tm_core.api import (
     check,
     current_run,
     dry_run_option,
+    masked,
     nearest,
     parse_value,
     quote,
@@ -84,7 +85,7 @@ def _show(run: Run) -> None:
     }
     if run.output.as_json:
         layers = [layer._asdict() for layer in config.layers]
-        run.output.json({"features": features, "layers": layers})
+        run.output.json(_without_passwords({"features": features, "layers": layers}))
         return
     run.output.data("Current configuration")
     for name, on in features.items():
@@ -96,10 +97,19 @@ def _show(run: Run) -> None:
             run.output.data(f"  {key}: {_shown(value)}  ({visible(origin)})")
 
 
+def _without_passwords(value: Any) -> Any:
+    """JSON in which no URL tells a password."""
+    if isinstance(value, dict):
+        return {key: _without_passwords(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_passwords(each) for each in value]
+    return masked(value) if isinstance(value, str) else value
+
+
 def _shown(value: Any) -> str:
     """A value as it can be written into a file or given to `tm config set`."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return visible(text)
+    return visible(masked(text))
 
 
 def _setting(run: Run, key: str) -> Setting | None:
@@ -192,7 +202,7 @@ def get_key(key: str) -> None:
     _setting(run, key)
     value = _config(run).get(key)
     if run.output.as_json:
-        run.output.json({key: value})
+        run.output.json(_without_passwords({key: value}))
     else:
         run.output.data(_shown(value))
 
@@ -245,7 +255,8 @@ def explain(key: str) -> None:
     _setting(run, key)
     layers = _config(run).explain(key)
     if run.output.as_json:
-        run.output.json([{"layer": n, "origin": o, "value": v} for n, o, v in layers])
+        rows = [{"layer": n, "origin": o, "value": v} for n, o, v in layers]
+        run.output.json(_without_passwords(rows))
         return
     if not layers:
         run.output.say(f"{key} is set nowhere")

@@ -32,7 +32,7 @@ def count(ctx: Context, task_id: str) -> int:
         " SELECT task.id FROM reached CROSS JOIN dependencies_edge AS edge CROSS JOIN task"
         " WHERE edge.depends_on = reached.id AND task.id = edge.task_id"
         f" AND task.status IN ({_OPEN_LIST}))"
-        f" SELECT count(*) AS n FROM (SELECT id FROM reached LIMIT {MOST + 1}) AS some",
+        f" SELECT count(*) AS n FROM (SELECT id FROM reached LIMIT {MOST + 1}) AS near",
         [task_id],
     )
     return int(rows[0]["n"]) - 1
@@ -80,8 +80,8 @@ def sources(ctx: Context, task_ids: Sequence[str]) -> list[str]:
             " SELECT task.id FROM above CROSS JOIN dependencies_edge AS edge CROSS JOIN task"
             " WHERE edge.task_id = above.id AND task.id = edge.depends_on"
             f" AND task.status IN ({_OPEN_LIST}))"
-            f" SELECT task.id FROM (SELECT id FROM above LIMIT {FARTHEST}) AS some"
-            " CROSS JOIN task WHERE task.id = some.id AND task.status = 'pending'",
+            f" SELECT task.id FROM (SELECT id FROM above LIMIT {FARTHEST}) AS near"
+            " CROSS JOIN task WHERE task.id = near.id AND task.status = 'pending'",
             batch,
         )
         found |= dict.fromkeys(row["id"] for row in rows)

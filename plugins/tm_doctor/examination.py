@@ -17,6 +17,8 @@ from tm_core.api import (
     signature_of,
 )
 
+from .surroundings import look_around
+
 
 def examine(workspace: Workspace, open_store: Callable[[], TaskManager]) -> Iterator[Finding]:
     """Look at everything, whatever fails on the way; imports every enabled plugin whole."""
@@ -30,6 +32,11 @@ def examine(workspace: Workspace, open_store: Callable[[], TaskManager]) -> Iter
         trouble.append(Finding(level, "store", error.message, error.hint))
     yield from _plugins(workspace.host)
     yield from trouble
+    yield from look_around(workspace.folder, workspace.url)
+    failed = {failure.plugin for failure in workspace.host.failures}
+    for name, cause in workspace.host.dropped.items():
+        if name not in failed:
+            yield Finding("warning", f"plugin {name}", f"off: {cause}", "tm migrate --apply")
     if manager is not None:
         yield from _store(manager)
         yield from _left_behind(manager)
@@ -105,6 +112,11 @@ def _store(manager: TaskManager) -> Iterator[Finding]:
 
 
 def _handlers(manager: TaskManager) -> Iterator[Finding]:
+    def again() -> None:
+        with manager.database.transaction():
+            manager.database.execute("UPDATE delivery SET retry_at = NULL WHERE failures > 0")
+        manager.deliver()
+
     rows = manager.database.query("SELECT * FROM delivery WHERE failures > 0 ORDER BY consumer")
     for row in rows:
         yield Finding(
@@ -112,4 +124,5 @@ def _handlers(manager: TaskManager) -> Iterator[Finding]:
             f"handler {row['consumer']}",
             f"failed {row['failures']} time(s): {row['error']}",
             f"its events are kept; tried again after {row['retry_at']}",
+            again,
         )

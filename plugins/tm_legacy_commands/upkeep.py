@@ -21,7 +21,7 @@ class Findings(NamedTuple):
 
 def validate(ctx: Context) -> Findings:
     """Check what features keep. tm doctor checks everything: store, configuration, plugins."""
-    found = [finding._asdict() for finding in ctx.tasks.health()]
+    found = [finding.as_dict() for finding in ctx.tasks.health()]
     errors = sum(each["level"] == "error" for each in found)
     failure = TmError(f"{errors} things are wrong", "tm doctor tells all") if errors else None
     return Findings(found, failure)

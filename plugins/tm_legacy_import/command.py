@@ -26,7 +26,7 @@ from .carrying import carry
 from .instants import zone
 from .ledger import Ledger
 from .notes import Found, Note, read_notes
-from .placing import KEPT, files_of, put_in_place
+from .placing import KEPT, MOVED, files_of, put_in_place
 from .reading import read_tables
 from .recognition import count_tasks
 from .snapshot import digests, keep_backup, snapshot
@@ -185,7 +185,7 @@ def told(found: list[Found]) -> list[Note]:
 def _describe_files(
     source: Source, notes: list[Found], report: dict[str, Any], takes_notes: bool
 ) -> None:
-    """What became of the files beside the database: none of them is changed or moved."""
+    """What became of the files beside the database: none of them is changed."""
     if not takes_notes:
         notes = [each._replace(problem=each.problem or "no feature keeps notes") for each in notes]
     read = [each for each in notes if not each.problem]
@@ -194,7 +194,7 @@ def _describe_files(
         "entries": len({*told(read)}),
         "left": [{"file": each.path, "why": each.problem} for each in notes if each.problem],
     }
-    handled = {"notes", "archives", "backups", KEPT, "config.yaml", ".gitignore"}
+    handled = {"notes", "archives", "backups", KEPT, "config.yaml", ".gitignore", *MOVED}
     names = {os.path.basename(path) for path in source.files.values()}
     companions = {FILE + end for end in ("-shm", "-lock")}
     there = set(os.listdir(source.folder)) - handled - names - companions

@@ -15,6 +15,8 @@ from .snapshot import COMPANIONS, check_unchanged, digest
 
 KEPT = "earlier-tool"
 """The folder, in that of the store, for the original and what has no place in a store."""
+MOVED = ("logs", "telemetry")
+"""Folders of the earlier tool that have a name under which this one keeps files of its own."""
 
 
 def files_of(path: str) -> dict[str, str]:
@@ -63,6 +65,10 @@ def put_in_place(new: str, files: dict[str, str], known: dict[str, str]) -> str:
                 os.replace(companion, kept + end)
         if os.path.exists(path + "-shm"):  # an index of the log, made anew when it is needed
             os.unlink(path + "-shm")
+        for name in MOVED:
+            theirs, place = (os.path.join(os.path.dirname(each), name) for each in (path, kept))
+            if os.path.isdir(theirs) and not os.path.exists(place):
+                os.replace(theirs, place)
         os.replace(new, path)
         _sync(os.path.dirname(path))
     except OSError as error:

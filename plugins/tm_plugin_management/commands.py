@@ -54,9 +54,9 @@ def examine_plugins(ctx: click.Context, name: tuple[str, ...]) -> None:
     run = current_run()
     findings = list(examine(run, name))
     if run.output.as_json:
-        run.output.json([finding._asdict() for finding in findings])
+        run.output.json([finding.as_dict() for finding in findings])
     else:
-        for level, subject, message, hint in findings:
+        for level, subject, message, hint, _ in findings:
             advice = f" ({hint})" if hint else ""
             run.output.data(f"{level}\t{subject}\t{visible(message + advice)}")
     ctx.exit(1 if any(finding.level == "error" for finding in findings) else 0)

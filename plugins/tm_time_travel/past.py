@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from tm_core.api import Context, Row, Upkeep, format_local
+from tm_core.api import Context, Database, DatabaseError, Row, Upkeep, format_local
 
 from .selection import Selection
 
@@ -30,27 +30,42 @@ def past(ctx: Context, at: str, begun: str = "") -> Iterator[None]:
         at: The instant, canonical.
         begun: The beginning of an id: only that task is asked for, and what it has to do with.
     """
-    database = ctx.database
+    with _aside(ctx.database):
+        selection = Selection(ctx, at, begun)
+        tables = _Tables(ctx)
+        tables.cover("task", "id")
+        for event in selection.later():
+            for table, *_ in json.loads(event["data"]).get("rows", ()):
+                tables.cover(table, "")
+        first = ""
+        for event in selection.until():
+            first = first or event["at"]
+            tables.play(event)
+        tables.settle()
+        if not first:
+            ctx.warn(f"the log holds nothing from before {format_local(at)}")
+        yield
+
+
+@contextmanager
+def _aside(database: Database) -> Iterator[None]:
+    """One state of the store, beside which tables can be made that are gone afterwards.
+
+    They are rolled back rather than dropped: so nothing but what was made here can go. Where an
+    engine's snapshots take no tables, it is a transaction that is taken back, and writers wait.
+    """
+    state = database.snapshot
     try:
-        # Rolled back rather than dropped: so nothing but what was made here can ever go.
-        with database.snapshot(), database.savepoint():
-            selection = Selection(ctx, at, begun)
-            tables = _Tables(ctx)
-            tables.cover("task", "id")
-            for event in selection.later():
-                for table, *_ in json.loads(event["data"]).get("rows", ()):
-                    tables.cover(table, "")
-            first = ""
-            for event in selection.until():
-                first = first or event["at"]
-                tables.play(event)
-            tables.settle()
-            if not first:
-                ctx.warn(f"the log holds nothing from before {format_local(at)}")
-            yield
+        with state(), database.savepoint():
+            database.execute("CREATE TEMPORARY TABLE past_probe (probe BIGINT)")
             raise _Done
     except _Done:
         pass
+    except DatabaseError:
+        state = database.transaction
+    with suppress(_Done), state(), database.savepoint():
+        yield
+        raise _Done
 
 
 class _Tables:

@@ -139,6 +139,9 @@ def import_(
     """
     if map_file and source not in ("", "csv"):
         raise UsageError(f"--map is for CSV files, not for {source}")
+    if batch and ctx.tasks.take_key():
+        # It would stand for the first part only, and the rest would never be brought in.
+        raise UsageError("a key is for one transaction", "leave out --batch, or the key")
     report = Report()
     plan = mapping.load(map_file, ctx) if map_file else None
     with readers.opened(file) as raw, readers.long_cells():

@@ -746,3 +746,51 @@ def test_doctor_without_a_store_warns(tm_environ: Path) -> None:
     findings = Cli(tm_environ)("doctor", "--json").json
     assert [each["subject"] for each in findings if each["level"] == "warning"] == ["store"]
     assert list(tm_environ.iterdir()) == []
+
+
+def test_every_write_about_a_task_heeds_the_version(tm_cli: Cli) -> None:
+    """Those of plugins too, which know nothing of it."""
+    task = tm_cli.add("x")
+    tm_cli("update", task, "--title", "y")
+    for command in (
+        ["update", task, "--title", "z"],
+        ["complete", task],
+        ["delete", task],
+        ["claim", task],
+        ["progress", task, "hi"],
+        ["feedback", task, "--quality", "3"],
+        ["tag", task, "t"],
+        ["start", task],
+    ):
+        refused = tm_cli(*command, "--if-version", "1", code=6)
+        assert "has version 2, not 1" in refused.err, command
+    tm_cli("progress", task, "hi", "--if-version", "2")
+    assert "whole number" in tm_cli("progress", task, "hi", "--if-version", "x", code=5).err
+    assert len(tm_cli.show(task)["progress"]) == 1
+
+
+WRITES = {
+    "add": ["add", "new"],
+    "update": ["update", "ID", "--title", "z"],
+    "complete": ["complete", "ID"],
+    "delete": ["delete", "ID"],
+    "claim": ["claim", "ID"],
+    "progress": ["progress", "ID", "hi"],
+    "feedback": ["feedback", "DONE", "--quality", "3"],
+    "tag": ["tag", "ID", "t"],
+    "reserve": ["reserve", "ID", "src"],
+    "dependencies add": ["dependencies", "add", "ID", "OTHER"],
+    "start": ["start", "ID"],
+}
+
+
+@pytest.mark.parametrize("command", WRITES.values(), ids=WRITES)
+def test_a_retried_write_is_done_once(tm_cli: Cli, command: list[str]) -> None:
+    ids = {"ID": tm_cli.add("x"), "OTHER": tm_cli.add("y"), "DONE": tm_cli.add("z")}
+    tm_cli("complete", ids["DONE"])
+    words = [ids.get(word, word) for word in command]
+    tm_cli(*words, "--key", "k")
+    seen = len(tm_cli("log", "--limit", "0", "--json").json)
+    assert "Done before under this key" in tm_cli(*words, "--key", "k").err
+    assert len(tm_cli("log", "--limit", "0", "--json").json) == seen
+    assert "was used for" in tm_cli("untag", ids["ID"], "t", "--key", "k", code=6).err

@@ -56,8 +56,8 @@ def store(tm_open: Callable[..., TaskManager], said: list[str]) -> Callable[...,
     """Opens the test's store with hardly any other plugin; what is said goes to `said`."""
 
     entries = importlib.metadata.entry_points(group="tm.plugins")
-    # Only the kernel is under test; metrics shows what calculators measure.
-    off = ",".join(entry.name for entry in entries if entry.name != "metrics")
+    # Only the kernel is under test, on any store; metrics shows what calculators measure.
+    off = ",".join(entry.name for entry in entries if entry.name not in ("metrics", "postgres"))
 
     def open_store(*plugins: Plugin, settings: Sequence[str] = (), **options: Any) -> TaskManager:
         settings = [f"plugins.disable={off}", *settings]

@@ -6,8 +6,12 @@ from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from tm_core.api import Change, Context, Hook, Plugin, hookimpl
 from tm_core.manager import TaskManager
+
+pytestmark = pytest.mark.every_backend
 
 
 def renaming(fails: bool = False) -> Plugin:

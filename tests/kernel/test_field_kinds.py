@@ -20,6 +20,8 @@ from tm_core.api import (
 )
 from tm_core.testing import Cli
 
+pytestmark = pytest.mark.every_backend
+
 
 class Watcher:
     """Notes which changes it is asked about."""

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from tm_core import TaskManager
 from tm_core.api import Field, Plugin, Spread
 
+pytestmark = pytest.mark.every_backend
+
 SIZED = Plugin(name="sized", summary="Sizes", fields=(Field("size", "float"),))
 _VALUES = st.lists(st.none() | st.floats(-1e6, 1e6), max_size=12)
 

@@ -43,6 +43,8 @@ from tm_core.hookspecs import HOOKS
 from tm_core.storage.sqlite import SQLiteBackend
 from tm_core.testing import Cli
 
+pytestmark = pytest.mark.every_backend
+
 Make = Callable[..., Plugin]
 Open = Callable[..., TaskManager]
 
@@ -254,13 +256,8 @@ def cli_with_notes(
 
 
 def rows(cli: Cli, sql: str) -> list[tuple[Any, ...]]:
-    import sqlite3
-
-    connection = sqlite3.connect(cli.folder / ".task-orchestrator" / "tasks.db")
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
+    with TaskManager.open(str(cli.folder)) as manager:
+        return [tuple(row.values()) for row in manager.database.query(sql)]
 
 
 def test_task_write_works(cli_with_notes: Callable[[str], Cli]) -> None:
@@ -277,10 +274,10 @@ def test_task_write_works(cli_with_notes: Callable[[str], Cli]) -> None:
     ("body", "cause"),
     [
         ("raise ValueError('bad day')", BOOM),
-        ("ctx.query('SELECT * FROM nowhere')", "the store refused: no such table: nowhere"),
+        ("ctx.query('SELECT * FROM nowhere')", "the store refused: "),
         (
             "ctx.put('notes_note', {'task_id': 'nobody'}, {'text': ''})",
-            "the store refused: FOREIGN KEY constraint failed",
+            "the store refused: ",
         ),
         (
             "ctx.put('task', {'id': change.after.id}, {'title': ''})",
@@ -301,10 +298,9 @@ def test_task_write_raises(cli_with_notes: Callable[[str], Cli], body: str, caus
     """Its share is rolled back and said; the task is there, and the event knows of no share."""
     cli = cli_with_notes(body)
     result = cli("add", "x")
-    assert result.err.splitlines() == [
-        f"tm: plugin 'notes' (tm-notes 1.2): task_write: {cause}",
-        "Task created",
-    ]
+    said, done = result.err.splitlines()
+    assert said.startswith(f"tm: plugin 'notes' (tm-notes 1.2): task_write: {cause}")
+    assert done == "Task created"
     task_id = result.out.strip()
     assert rows(cli, "SELECT * FROM notes_note") == []
     (event,) = cli("log", task_id, "--json").json
@@ -769,7 +765,7 @@ def test_storage_backends_raises(make: Make, tm_environ: Path) -> None:
 
 def test_an_unknown_kind_of_store_names_the_known(make: Make, tm_environ: Path) -> None:
     plugin = make(storage_backends=lambda: {"elsewhere": Elsewhere()})
-    with pytest.raises(TmError, match=r"'nowhere:'.*known: sqlite, elsewhere"):
+    with pytest.raises(TmError, match=r"'nowhere:'.*known: sqlite, .*elsewhere"):
         TaskManager.open("nowhere://x", plugins=[plugin])
 
 

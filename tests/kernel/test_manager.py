@@ -30,6 +30,8 @@ from tm_core.api import (
 )
 from tm_core.errors import ExpressionError, FeatureDisabled, NoStore, PluginError
 
+pytestmark = pytest.mark.every_backend
+
 
 def rate(
     ctx: Context,
@@ -84,6 +86,7 @@ def test_the_package_offers_the_manager_and_nothing_else() -> None:
         tm_core.Nonsense  # noqa: B018
 
 
+@pytest.mark.only_backend("sqlite")
 @pytest.mark.parametrize("place", ["folder", "file.db", "deep/er/folder"])
 def test_a_store_is_made_only_on_request(tm_environ: Path, place: str) -> None:
     path = tm_environ / place
@@ -97,6 +100,7 @@ def test_a_store_is_made_only_on_request(tm_environ: Path, place: str) -> None:
         assert manager.get(task.id) == task
 
 
+@pytest.mark.only_backend("sqlite")
 def test_the_store_is_found_from_the_current_folder(
     tm_environ: Path, tm_store: TaskManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,32 +83,38 @@ def never(owner: str, error: TmError) -> None:
 
 
 def test_sets_of_steps_are_done_in_order_and_once(database: SQLite) -> None:
-    first = steps("probe", a="CREATE TABLE x (n BIGINT);", b="INSERT INTO x VALUES (1);")
+    first = steps(
+        "probe", a="CREATE TABLE probe_x (n BIGINT);", b="INSERT INTO probe_x VALUES (1);"
+    )
     assert apply(database, [first], never) == ["probe:a", "probe:b"]
     assert apply(database, [first], never) == []
     assert is_current(database, [first])
     more = steps(
         "probe",
-        a="CREATE TABLE x (n BIGINT);",
-        b="INSERT INTO x VALUES (1);",
-        c="UPDATE x SET n = n + 1;",
+        a="CREATE TABLE probe_x (n BIGINT);",
+        b="INSERT INTO probe_x VALUES (1);",
+        c="UPDATE probe_x SET n = n + 1;",
     )
     assert not is_current(database, [more])
     assert [name for _, name in pending(database, [more])] == ["c"]
     assert apply(database, [more], never) == ["probe:c"]
-    assert database.query("SELECT n FROM x") == [{"n": 2}]
+    assert database.query("SELECT n FROM probe_x") == [{"n": 2}]
 
 
 def test_a_step_is_whole_or_not_at_all(database: SQLite) -> None:
     blamed: list[tuple[str, str]] = []
-    bad = steps("bad", a="CREATE TABLE x (n BIGINT);\nnonsense;", b="CREATE TABLE y (n BIGINT);")
-    good = steps("good", a="CREATE TABLE z (n BIGINT);")
+    bad = steps(
+        "bad", a="CREATE TABLE bad_x (n BIGINT);\nnonsense;", b="CREATE TABLE bad_y (n BIGINT);"
+    )
+    good = steps("good", a="CREATE TABLE good_z (n BIGINT);")
     done = apply(database, [bad, good], lambda owner, error: blamed.append((owner, error.message)))
     assert done == ["good:a"]
     assert [owner for owner, _ in blamed] == ["bad"]
     assert "migration a of 'bad' failed" in blamed[0][1]
-    assert database.columns("x") == database.columns("y") == set()  # nor what comes after it
-    assert database.columns("z") == {"n"}
+    assert (
+        database.columns("bad_x") == database.columns("bad_y") == set()
+    )  # nor what comes after it
+    assert database.columns("good_z") == {"n"}
 
 
 def test_the_kernels_own_failing_step_stops(database: SQLite) -> None:

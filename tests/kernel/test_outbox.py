@@ -11,6 +11,8 @@ import pytest
 from tm_core import TaskManager
 from tm_core.api import Event, Hook, Plugin
 
+pytestmark = pytest.mark.every_backend
+
 Make = Callable[..., Plugin]
 Open = Callable[..., TaskManager]
 

@@ -11,6 +11,8 @@ from tm_core import TaskManager
 from tm_core.api import Change, Conflict, Context, Field, NotFound, Plugin
 from tm_core.errors import FeatureDisabled
 
+pytestmark = pytest.mark.every_backend
+
 Make = Callable[..., Plugin]
 Open = Callable[..., TaskManager]
 
@@ -281,6 +283,7 @@ def test_undo_redo_undo_knows_what_is_taken_back(tm_store: TaskManager) -> None:
         tm_store.undo(2)
 
 
+@pytest.mark.only_backend("sqlite")  # it looks into its connection
 def test_undo_reads_the_undo_events_once(tm_store: TaskManager) -> None:
     """Taking back a great import leaves an undo event for each task."""
     with tm_store.transaction():

@@ -6,7 +6,8 @@ import os
 
 import click
 
-from tm_core.errors import BlankStore, Conflict, ForeignStore
+from tm_core.errors import BlankStore, Conflict, ForeignStore, NoStore
+from tm_core.language.text import masked
 from tm_core.storage.location import FILE, FOLDER, find, repository
 
 from .invocation import Invocation, of
@@ -22,19 +23,22 @@ def init(here: bool) -> None:
     start = os.path.abspath(run.options.get("directory") or ".")
     wanted = str(run.options.get("store") or run.workspace.environ.get("TM_DB_PATH") or "")
     path = folder = os.path.join(start, FOLDER)
+    configured = str(run.workspace.config.get("store.url") or "")
+    if not wanted and "://" in configured and run.workspace.folder == folder:
+        wanted = configured
     if "://" in wanted:
         path = wanted
     elif wanted:
         path = os.path.abspath(os.path.expanduser(wanted))
         folder = os.path.dirname(path) if path.endswith(".db") else path
-    file = path if path.endswith(".db") else os.path.join(path, FILE)
-    created = "://" in wanted or not os.path.exists(file)
+    file = path if "://" in path or path.endswith(".db") else os.path.join(path, FILE)
+    created = "://" not in wanted and not os.path.exists(file)
     if not created:
         run.options["store"] = path  # here, not in a folder above
         run.forget()
         try:
-            run.manager  # noqa: B018  # opening it checks it and brings it up to date
-        except BlankStore:  # as an interrupted run leaves it
+            run.manager  # noqa: B018  # opening it checks it, and brings one's own up to date
+        except (BlankStore, NoStore):  # as an interrupted run leaves it, or not made yet
             created = True
         except ForeignStore as error:
             click.get_current_context().invoke(run.command(error.command))
@@ -47,10 +51,12 @@ def init(here: bool) -> None:
     elif created:
         path = file
     run.output.say(
-        "Task database initialized" if created else f"There is a task store at {path} already"
+        "Task database initialized"
+        if created
+        else f"There is a task store at {masked(path)} already"
     )
     if run.output.as_json:
-        run.output.json({"store": path if created else file, "created": created})
+        run.output.json({"store": masked(path if created else file), "created": created})
 
 
 def _check_used(run: Invocation, folder: str, here: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
@@ -13,13 +14,15 @@ from tm_core.engine.changes import AlreadyDone, named_action
 from tm_core.engine.plugin_context import PluginContext
 from tm_core.errors import (
     DatabaseError,
+    FeatureDisabled,
     InvalidValue,
     PluginError,
     TmError,
     UsageError,
     was_refused,
 )
-from tm_core.language.text import quote
+from tm_core.language import values
+from tm_core.language.text import nearest, quote
 from tm_core.language.when import instant_now
 from tm_core.logs import log
 from tm_core.manager import TaskManager, explained
@@ -32,6 +35,9 @@ from tm_core.workspace import Workspace
 from .output import Output, standard
 
 KERNEL = Installed("kernel", None, distribution="task-orchestrator")
+
+
+_VERSION = Field("--if-version", "int", minimum=1)
 
 
 class Invocation:
@@ -195,6 +201,56 @@ class Invocation:
         fields = host.fields_on(full) if signature.takes_fields else host.reading_options(full)
         return ActionCommand(full, plugin, entry, loaded, signature, fields)
 
+    def parse(self, words: Sequence[str]) -> tuple[str, dict[str, Any], str]:
+        """What words after `tm` ask of an action: its name, what is given, the idempotency key.
+
+        Nothing is run, and this run's own options stay as they are.
+
+        Raises:
+            UsageError: The words are no command, or stand for a plain one, or hold an option that
+                concerns the whole run, such as `--actor`.
+        """
+        entries = self.entries()
+        full = next(
+            (
+                " ".join(words[:n])
+                for n in range(len(words), 0, -1)
+                if " ".join(words[:n]) in entries
+            ),
+            "",
+        )
+        if not full or not isinstance(entries[full][1], Action):
+            owner = self.workspace.host.owner_of(words[0]) if words else ""
+            if owner:
+                raise FeatureDisabled(owner)
+            if full:
+                raise UsageError(f"'{full}' is a command by itself", "run it alone")
+            wrong = words[0] if words else ""
+            raise UsageError(
+                f"there is no command {quote(wrong)}",
+                nearest(wrong, entries) or "tm --help lists them",
+            )
+        command = self.command(full)
+        saved, self.options = self.options, {}
+        try:
+            rest = list(words[len(full.split()) :])
+            with command.make_context(full, rest, obj=self, help_option_names=[]) as context:
+                given = given_of(context)
+            own = {name: value for name, value in self.options.items() if value}
+        except click.UsageError as error:
+            raise UsageError(f"{full}: {error.format_message().rstrip('.')}") from error
+        finally:
+            self.options = saved
+            self.take({})
+        key = str(own.pop("key", ""))
+        if "if_version" in own:
+            given["if_version"] = own.pop("if_version")
+        own.pop("as_json", None)  # there is nothing else
+        if own:
+            name = next(iter(own)).replace("_", "-")
+            raise UsageError(f"--{name} concerns the whole run, not one command in it")
+        return full, given, key
+
     def owner_of_option(self, verb: str, flag: str) -> str:
         """The feature that is off and would offer an option."""
         return self.workspace.host.owner_of_option(verb, flag)
@@ -203,7 +259,8 @@ class Invocation:
         """Run an action and show its result.
 
         A result may have a `failure`, an error that the command ends with once the result is shown;
-        for other callers, who can look at the result, it is no exception.
+        for other callers, who can look at the result, it is no exception. One that has a `question`
+        has done nothing yet: a person is asked, and the action called again with `yes`.
         """
         if not command.entry.needs_store:
             positional, named = command.signature.bind(given, _no_task, {})
@@ -223,7 +280,12 @@ class Invocation:
         self.output.dry_run = dry_run
         action = named_action(command.full, given) if key else command.full
         try:
-            with manager.options(dry_run=dry_run, key=key, action=action):
+            with manager.options(
+                dry_run=dry_run,
+                key=key,
+                action=action,
+                expected=self._expected(command, given),
+            ):
                 result = manager.run(
                     command.full, command.plugin, command.function, command.signature, given
                 )
@@ -238,6 +300,29 @@ class Invocation:
         ):
             return  # the view is for another result, and stdout is for data that was asked for
         self._show(command, result)
+        question = getattr(result, "question", "")
+        if question and not (dry_run or repeated) and self._agrees(question):
+            self.perform(command, {**given, "yes": True})
+
+    def _expected(self, command: ActionCommand, given: dict[str, Any]) -> tuple[str, int] | None:
+        """The task and version that `--if-version` is about, for actions that leave it to us."""
+        version = self.options.pop("if_version", None)
+        if version is None:
+            return None
+        task = command.signature.the_task
+        if given.get(task) is None:
+            raise UsageError("--if-version is about one task", "name it")
+        return str(given[task]), int(values.check(_VERSION, version))
+
+    def _agrees(self, question: str) -> bool:
+        """Ask a person. Raises UsageError where there is none."""
+        stdin = sys.stdin
+        if self.output.as_json or not (stdin and stdin.isatty() and sys.stderr.isatty()):
+            raise UsageError(f"{question} Nothing was done", "--yes does it, --dry-run tries it")
+        if click.confirm(question, err=True):
+            return True
+        self.output.say("Nothing was done")
+        return False
 
     def _show(self, command: ActionCommand, result: Any) -> None:
         view = command.entry.view
@@ -300,7 +385,14 @@ class ActionCommand(click.Command):
                 taken.update(option.opts)
         super().__init__(
             name=full.rpartition(" ")[2],
-            params=[*own, *_shared(writes=entry.writes, taken=taken)],
+            params=[
+                *own,
+                *_shared(
+                    writes=entry.writes,
+                    taken=taken,
+                    about_a_task=bool(signature.the_task),
+                ),
+            ],
             callback=None,
             help=_help_text(entry.help, signature.text),
             short_help=entry.help,
@@ -348,10 +440,8 @@ class ActionCommand(click.Command):
 
     def invoke(self, ctx: click.Context) -> None:
         """Run the action."""
-        given = {n: v for n, v in ctx.params.items() if v is not None and v != ()}
-        given = {n: list(v) if isinstance(v, tuple) else v for n, v in given.items()}
         try:
-            of(ctx).perform(self, given)
+            of(ctx).perform(self, given_of(ctx))
         except InvalidValue as error:
             # Its author knows a parameter's name, its user the option's spelling.
             name = str(error.details.get("field"))
@@ -360,7 +450,13 @@ class ActionCommand(click.Command):
             raise
 
 
-def _shared(*, writes: bool, taken: set[str]) -> list[click.Parameter]:
+def given_of(ctx: click.Context) -> dict[str, Any]:
+    """What was given on a line, by parameter name."""
+    given = {n: v for n, v in ctx.params.items() if v is not None and v != ()}
+    return {n: list(v) if isinstance(v, tuple) else v for n, v in given.items()}
+
+
+def _shared(*, writes: bool, taken: set[str], about_a_task: bool = False) -> list[click.Parameter]:
     """Options that every command takes, so that they may stand anywhere on the line."""
 
     def option(flags: list[str], name: str, **more: Any) -> click.Option:
@@ -384,6 +480,9 @@ def _shared(*, writes: bool, taken: set[str]) -> list[click.Parameter]:
             option(["--dry-run"], "dry_run", is_flag=True, help="Check all, write nothing"),
             option(["--key"], "key", metavar="KEY", help="Do it only once under this key"),
         ]
+    if writes and about_a_task:
+        text = "Only if the task still has this version"
+        options.append(option(["--if-version"], "if_version", metavar="N", help=text))
     return [each for each in options if not taken.intersection(each.opts)]
 
 

@@ -174,7 +174,7 @@ class Output:
                 self.json(value)
         elif isinstance(value, str):
             self.data(visible(value, multiline=True))
-        elif isinstance(shape := _shape(value), list):
+        elif isinstance(shape := json_shape(value), list):
             value = shape
             rows = [_mapping(item) for item in value]
             if rows and all(row is not None for row in rows):
@@ -193,7 +193,7 @@ class Output:
     @staticmethod
     def _json(value: Any, stream: TextIO, indent: int | None = None) -> str:
         ascii_only = not (stream.encoding or "utf-8").lower().startswith("utf")
-        text = json.dumps(_shape(value), ensure_ascii=ascii_only, indent=indent)
+        text = json.dumps(json_shape(value), ensure_ascii=ascii_only, indent=indent)
         # The same data, but it drives no terminal.
         return re.sub(_HIDDEN_IN_JSON, lambda found: f"\\u{ord(found[0]):04x}", text)
 
@@ -223,27 +223,27 @@ def standard(*, as_json: bool) -> Output:
     return Output(sys.stdout, sys.stderr, as_json=as_json)
 
 
-def _shape(value: Any) -> Any:
+def json_shape(value: Any) -> Any:
     """The JSON shape of a task, a named tuple, or whatever else an action gives."""
     if value is None or isinstance(value, (str, int)):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None  # JSON has no other numbers
     if hasattr(value, "as_dict"):
-        return _shape(value.as_dict())
+        return json_shape(value.as_dict())
     if hasattr(value, "_asdict"):
-        return _shape(value._asdict())
+        return json_shape(value._asdict())
     if isinstance(value, Mapping):
-        return {str(key): _shape(item) for key, item in value.items()}
+        return {str(key): json_shape(item) for key, item in value.items()}
     if isinstance(value, (set, frozenset)):
-        return sorted(map(_shape, value))
+        return sorted(map(json_shape, value))
     if isinstance(value, Iterable):
-        return [_shape(item) for item in value]
+        return [json_shape(item) for item in value]
     return str(value)
 
 
 def _mapping(value: Any) -> dict[str, Any] | None:
-    shape = _shape(value) if hasattr(value, "as_dict") or hasattr(value, "_asdict") else value
+    shape = json_shape(value) if hasattr(value, "as_dict") or hasattr(value, "_asdict") else value
     return dict(shape) if isinstance(shape, Mapping) else None
 
 
@@ -257,5 +257,5 @@ def _cell(value: Any) -> str:
     if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
         return visible(", ".join(value))
     if isinstance(value, (dict, list, tuple)):
-        return visible(json.dumps(_shape(value), ensure_ascii=False))
+        return visible(json.dumps(json_shape(value), ensure_ascii=False))
     return visible(str(value))

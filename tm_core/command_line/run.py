@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from tm_core.manager import TaskManager
@@ -30,6 +30,9 @@ class Run(Protocol):
 
     def create(self, folder: str, store: str) -> TaskManager:
         """Make a store, with its folder; `store` is a path or URL, or empty for the usual file."""
+
+    def parse(self, words: Sequence[str]) -> tuple[str, dict[str, Any], str]:
+        """What words after `tm` ask of an action: its name, what is given, the idempotency key."""
 
     def forget(self) -> None:
         """Look around anew when next asked, since the configuration has changed."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
 from tm_core.context import Context
-from tm_core.errors import UsageError
-from tm_core.model import STATUSES, Event, Task
+from tm_core.errors import TmError, UsageError
+from tm_core.model import OPEN, STATUSES, Event, Task
 from tm_core.plugin_host.actions import Param, TaskId
 
 from .audit import Trail, trail
@@ -32,6 +32,73 @@ class Page(NamedTuple):
     def as_dict(self) -> list[dict[str, Any]]:  # the JSON shape of a list is a list
         """The tasks alone."""
         return [task.as_dict() for task in self.tasks]
+
+
+class Bulk(NamedTuple):
+    """What was, or would be, done to all tasks that match."""
+
+    verb: str
+    matched: int
+    tasks: list[Task]
+    """The first of them, as they are now."""
+    done: bool
+
+    @property
+    def question(self) -> str:
+        """What a person must agree to first."""
+        return "" if self.done or not self.matched else f"{self.verb} {self.matched} task(s)?"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Without what concerns the terminal."""
+        return {
+            "matched": self.matched,
+            "done": self.done,
+            "tasks": [task.as_dict() for task in self.tasks],
+        }
+
+
+_PREVIEW = 10
+
+
+def _all(
+    ctx: Context,
+    verb: str,
+    where: str,
+    status: Sequence[str],
+    yes: bool,
+    change: Callable[[str], Task],
+) -> Bulk:
+    """Change all tasks that match in one transaction, once somebody has agreed."""
+    if not (yes or ctx.dry_run):
+        first = ctx.tasks.find(where, status=status, limit=_PREVIEW)
+        return Bulk(verb, ctx.tasks.count(where, status=status), first, False)
+    with ctx.tasks.transaction():
+        # What waits comes after what it waits for: usually that is older.
+        order = "-created_at" if verb == "Delete" else "created_at"
+        ids = [task.id for task in ctx.tasks.select(where, status=status, sort=order)]
+        for done, task_id in enumerate(ids, 1):
+            try:
+                change(task_id)
+            except TmError as error:
+                error.details.setdefault("task_id", task_id)
+                if task_id not in error.message:
+                    error.message = f"task {task_id}: {error.message}"
+                raise
+            if done % 500 == 0:
+                ctx.progress(done, len(ids))
+        return Bulk(verb, len(ids), ctx.tasks.many(ids[:_PREVIEW]), True)
+
+
+def _one_or_all(task: str | None, where: str, **only_one: Any) -> None:
+    if (task is None) == (not where):
+        raise UsageError("which task?", "name one, or choose with --where")
+    wrong = [name for name, value in only_one.items() if value]
+    if where and wrong:
+        raise UsageError(f"--{wrong[0].replace('_', '-')} is for a single task")
+
+
+Where = Annotated[str, Param("All that match this filter, instead of one task")]
+Yes = Annotated[bool, Param("With --where: do it without asking")]
 
 
 def add(ctx: Context, title: Annotated[str, Param("What is to be done")], **fields: Any) -> Task:
@@ -91,16 +158,32 @@ def show(ctx: Context, task: TaskId) -> Task:
 
 def update(
     ctx: Context,
-    task: TaskId,
+    task: TaskId | None = None,
     *,
+    where: Where = "",
+    yes: Yes = False,
     if_version: Annotated[int | None, Param("Only if the task still has this version")] = None,
     force: Annotated[bool, Param("Pass problems that may be overridden")] = False,
     **fields: Any,
-) -> Task:
-    """Change fields of a task; an empty value clears one."""
+) -> Task | Bulk:
+    """Change fields of a task, or of all that match; an empty value clears one.
+
+    All that match are changed in one transaction, or none. They are shown first, and a person is
+    asked; a script says --yes.
+    """
+    _one_or_all(task, where, if_version=if_version)
     if not fields:
         raise UsageError("nothing to change was given", "tm update --help lists the options")
     fields = _emptied(fields)
+    if where:
+        return _all(
+            ctx,
+            "Update",
+            where,
+            (),
+            yes,
+            lambda each: ctx.tasks.update(each, force=force, **fields),
+        )
     changed: Task = ctx.tasks.update(task, if_version=if_version, force=force, **fields)
     return changed
 
@@ -111,28 +194,58 @@ def _emptied(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def complete(
     ctx: Context,
-    task: TaskId,
+    task: TaskId | None = None,
     *,
+    where: Where = "",
+    yes: Yes = False,
     if_version: Annotated[int | None, Param("Only if the task still has this version")] = None,
     force: Annotated[bool, Param("Complete it although a check refuses")] = False,
     **fields: Any,
-) -> Task:
-    """Complete a task, and release what waited for it; an empty value clears a field."""
+) -> Task | Bulk:
+    """Complete a task, and release what waited for it; an empty value clears a field.
+
+    With --where: all open ones that match, as `tm update` does. Evidence is not measured then.
+    """
+    _one_or_all(task, where, if_version=if_version)
     fields = _emptied(fields)
+    if where:
+        return _all(
+            ctx,
+            "Complete",
+            where,
+            OPEN,
+            yes,
+            lambda each: ctx.tasks.complete(each, force=force, **fields),
+        )
     completed: Task = ctx.tasks.complete(task, if_version=if_version, force=force, **fields)
     return completed
 
 
 def delete(
     ctx: Context,
-    task: TaskId,
+    task: TaskId | None = None,
     *,
+    where: Where = "",
+    yes: Yes = False,
     purge: Annotated[bool, Param("Remove it for good, with all that plugins keep")] = False,
     if_version: Annotated[int | None, Param("Only if the task still has this version")] = None,
     force: Annotated[bool, Param("Delete it although others need it")] = False,
     **fields: Any,
-) -> Task:
-    """Delete a task. It stays in the store, hidden, so that `tm undo` can bring it back."""
+) -> Task | Bulk:
+    """Delete a task. It stays in the store, hidden, so that `tm undo` can bring it back.
+
+    With --where: all that match, as `tm update` does.
+    """
+    _one_or_all(task, where, if_version=if_version)
+    if where:
+        return _all(
+            ctx,
+            "Delete",
+            where,
+            (),
+            yes,
+            lambda each: ctx.tasks.delete(each, purge=purge, force=force, **_emptied(fields)),
+        )
     deleted: Task = ctx.tasks.delete(
         task, purge=purge, if_version=if_version, force=force, **_emptied(fields)
     )

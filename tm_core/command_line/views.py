@@ -10,7 +10,7 @@ from tm_core.model import Event, Task
 
 from .audit import Trail
 from .output import Output
-from .verbs import Page
+from .verbs import Bulk, Page
 
 _INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
 """How the store holds a time, whosever field it is."""
@@ -93,19 +93,37 @@ def _told(value: Any, out: Output) -> str:
     return visible(str(value))
 
 
-def updated(task: Task, out: Output) -> None:
-    """A sentence."""
-    out.say(f"Task {task.id} updated")
+def _bulk(bulk: Bulk, word: str, out: Output) -> None:
+    if bulk.done:
+        out.say(f"{bulk.matched} task(s) {word}")
+        return
+    listed(Page(bulk.tasks, False, 0), out)
+    if bulk.matched > len(bulk.tasks):
+        out.say(f"... and {bulk.matched - len(bulk.tasks)} more")
 
 
-def completed(task: Task, out: Output) -> None:
-    """A sentence."""
-    out.say(f"Task {task.id} completed")
+def updated(result: Task | Bulk, out: Output) -> None:
+    """A sentence; of many, the first ones."""
+    if isinstance(result, Bulk):
+        _bulk(result, "updated", out)
+        return
+    out.say(f"Task {result.id} updated")
 
 
-def deleted(task: Task, out: Output) -> None:
-    """A sentence."""
-    out.say(f"Task {task.id} deleted")
+def completed(result: Task | Bulk, out: Output) -> None:
+    """A sentence; of many, the first ones."""
+    if isinstance(result, Bulk):
+        _bulk(result, "completed", out)
+        return
+    out.say(f"Task {result.id} completed")
+
+
+def deleted(result: Task | Bulk, out: Output) -> None:
+    """A sentence; of many, the first ones."""
+    if isinstance(result, Bulk):
+        _bulk(result, "deleted", out)
+        return
+    out.say(f"Task {result.id} deleted")
 
 
 def logged(found: list[Event] | Trail, out: Output) -> None:

@@ -74,6 +74,8 @@ class Changes:
         self.force = False
         self.request: tuple[str, str] | None = None
         """An idempotency key and the action it stands for, for the next transaction."""
+        self.expected: tuple[str, int] | None = None
+        """A task and the version that it must have, for the next transaction."""
         self._context = context
         self._before_commit = before_commit
         self._after_commit = after_commit
@@ -107,26 +109,29 @@ class Changes:
             AlreadyDone: The idempotency key has done its work before.
             Conflict: The idempotency key belongs to another action.
         """
+        request, self.request = self.request, None
         if self.active:
             pending: list[list[Any]] = [*self._recorders, *self._held]
             marks = [(each, len(each)) for each in pending]
             try:
                 with self.store.database.savepoint():
+                    if request:
+                        self._note_request(*request)
+                    self._check_expected()
                     yield
             except BaseException:
                 for each, mark in marks:
                     del each[mark:]
                 raise
             return
-        request, self.request = self.request, None
         try:
             with self.store.database.transaction():
                 self.transaction_id = new_event_id()
                 self.first_seq = 0
                 self._now = self._clock()
                 if request:
-                    self.check_request(*request)
-                    self.store.keep_request(*request, self.transaction_id, self.now)
+                    self._note_request(*request)
+                self._check_expected()
                 yield
                 if self.dry_run:
                     raise _DryRun
@@ -138,6 +143,18 @@ class Changes:
             self._recorders.clear()
             self._held.clear()
         self._after_commit()
+
+    def _check_expected(self) -> None:
+        expected, self.expected = self.expected, None
+        if expected is None:
+            return
+        task = self.store.get(self.store.resolve(expected[0]))
+        if task is not None:
+            check_version(task, expected[1])
+
+    def _note_request(self, key: str, action: str) -> None:
+        self.check_request(key, action)
+        self.store.keep_request(key, action, self.transaction_id, self.now)
 
     def check_request(self, key: str, action: str) -> None:
         """Raise AlreadyDone, or Conflict, if an idempotency key was used before."""
@@ -286,7 +303,8 @@ class Changes:
         for each in self.host.implementations("task_draft", _occasions(change)):
             saved = change.after.copy()
             try:
-                self.host.invoke(each, ctx=self._context(each.plugin.name), draft=change)
+                with self.store.database.savepoint():
+                    self.host.invoke(each, ctx=self._context(each.plugin.name), draft=change)
                 self._check_draft(change, saved)
             except Exception as error:
                 if is_refusal(error):
@@ -377,9 +395,10 @@ class Changes:
     def _problems(self, each: Any, change: Change) -> Sequence[Problem]:
         plugin: Installed = each.plugin
         try:
-            found = list(
-                self.host.invoke(each, ctx=self._context(plugin.name), change=change) or ()
-            )
+            with self.store.database.savepoint():  # a statement that fails spoils no more than it
+                found = list(
+                    self.host.invoke(each, ctx=self._context(plugin.name), change=change) or ()
+                )
             wrong = next((item for item in found if not isinstance(item, Problem)), None)
             if wrong is not None:
                 raise TypeError(f"task_validate gave {type(wrong).__name__}, not a Problem")
@@ -418,6 +437,14 @@ class Changes:
                 if is_refusal(error):
                     raise
                 self.host.blame(each.plugin, "task_undone", error)
+
+
+def check_version(task: Task, wanted: int | None) -> None:
+    """Raise Conflict where a task was changed since somebody saw it."""
+    if wanted is not None and task.version != wanted:
+        raise Conflict(
+            f"task {task.id} has version {task.version}, not {wanted}", "look at it and try again"
+        )
 
 
 def _could_not_check(plugin: Installed) -> Problem:

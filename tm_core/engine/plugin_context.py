@@ -134,6 +134,9 @@ class PluginContext:
             raise ValueError(f"ctx.query is for SELECT, not for: {sql.strip()[:40]}")
         return self._session().store.database.query(sql, parameters)
 
+    def wait_for_events(self, after: int, timeout: float) -> bool:
+        return self._session().store.database.wait_for_events(after, timeout)
+
     def query_for(self, tasks: Sequence[Task], sql: str, order: str = "") -> list[Row]:
         return self._session().store.rows_for([task.id for task in tasks], sql, order)
 

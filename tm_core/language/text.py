@@ -29,6 +29,18 @@ def _escape(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape").decode("ascii")
 
 
+_SECRET = re.compile(
+    r"(?<=://)([^:/?#\s]*):.*(?=@)|((?:^|[?&\s])(?:ssl)?password=)[^&\s]*", re.IGNORECASE
+)
+
+
+def masked(text: str) -> str:
+    """The text without the password that a URL in it may hold."""
+    if "://" not in text:
+        return text
+    return _SECRET.sub(lambda found: f"{found[2]}***" if found[2] else f"{found[1]}:***", text)
+
+
 def is_blank(text: str) -> bool:
     """Whether nothing of the text would be seen: white space, and what takes no room at all."""
     text = text.strip()

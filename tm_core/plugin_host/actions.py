@@ -64,6 +64,17 @@ class Signature(NamedTuple):
     text: str
     """The function's docstring."""
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The parameters' names."""
+        return frozenset(each.name for each in self.parameters)
+
+    @property
+    def the_task(self) -> str:
+        """The parameter that is the task which the action is about; empty: none, or several."""
+        names = [each.name for each in self.parameters if each.is_task and each.kind == "argument"]
+        return names[0] if len(names) == 1 else ""
+
     def bind(
         self,
         given: Mapping[str, Any],

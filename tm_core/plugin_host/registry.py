@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tm_core.configuration.cache import read_json, write_json_atomically
@@ -18,6 +19,8 @@ from tm_core.configuration.settings import RESERVED_NAMES
 from tm_core.model import API_VERSION, FIELD_TYPES, Action, Command, Field, Hook, Plugin, Setting
 
 GROUP = "tm.plugins"
+_LONG = 0.5
+"""Seconds of work that are worth a word."""
 OWN_DISTRIBUTION = "task-orchestrator"
 _FORMAT = 2
 _NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
@@ -48,11 +51,14 @@ class Installed(NamedTuple):
         return f"{self.distribution} {self.version}".strip() or "made in code"
 
 
-def installed_plugins(cache_folder: str | None) -> list[Installed]:
+def installed_plugins(
+    cache_folder: str | None, report: Callable[[str], None] | None = None
+) -> list[Installed]:
     """All plugins of this interpreter, built-ins first, then by name; from the index if it holds.
 
     Args:
         cache_folder: Where the index is kept; None to look at everything anew.
+        report: Is told when making the index was so much work that somebody wonders.
     """
     search_path = sys.path if sys.flags.safe_path else sys.path[1:]
     key = [_FORMAT, list(API_VERSION), sys.version, *search_path]
@@ -63,7 +69,11 @@ def installed_plugins(cache_folder: str | None) -> list[Installed]:
         indexed = _from_index(read_json(index_file), key)
         if indexed is not None:
             return indexed
+    begun = time.process_time()
     found = _scan()
+    spent = time.process_time() - begun
+    if spent > _LONG and report is not None:
+        report(f"looking at all installed plugins anew took {spent:.1f} s")
     # Why an import fails may lie in any file; it is tried anew until it works.
     if index_file and not any(one.error and not one.folder for one, _ in found):
         stamps = {path: _stamp(path) for path in [*search_path, *_files(found)]}

@@ -167,7 +167,7 @@ def undo(database: Database, steps: Sequence[tuple[str, str, Sequence[str]]]) ->
 def _note(database: Database, expected: str, *, new: bool) -> None:
     with database.transaction():
         for statement in BOOKKEEPING:
-            database.execute(statement)
+            database.execute(database.dialect.schema(statement))
         if new:
             # Others look again, so that an older version cannot miss what is new.
             database.execute("DELETE FROM schema_fingerprint")
@@ -188,7 +188,7 @@ def _step(database: Database, each: MigrationSet, name: str, at: str, *, save: b
     """
     with database.transaction():
         for statement in BOOKKEEPING:
-            database.execute(statement)
+            database.execute(database.dialect.schema(statement))
         known = database.query(
             "SELECT 1 AS found FROM migration WHERE owner = ? AND name = ?", [each.owner, name]
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import sqlite3
 import sys
 import threading
@@ -13,8 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
-from tm_core.context import Database, Row, SQLDialect
+from tm_core.context import Database, Row, SQLDialect, TableShape
 from tm_core.errors import BadStatement, DamagedStore, DatabaseBusy, DatabaseError, NoStore
+
+_PAUSE = 0.05
+"""Seconds between two looks for what others have written."""
 
 
 class SQLiteDialect:
@@ -45,8 +49,13 @@ class SQLiteDialect:
         steps = "".join(f'."{step}"' for step in path)
         return f"json_extract({column}, '${steps}')"
 
+    def skip_locked(self) -> str:
+        return ""
+
     def schema(self, text: str) -> str:
-        return text.replace("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT")
+        text = text.replace("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT")
+        pattern = r"\{append_only (\w+)(?: past (\w+)\.(\w+))?\}"
+        return re.sub(pattern, _guard, text) if "{append_only" in text else text
 
 
 class SQLiteBackend:
@@ -238,6 +247,23 @@ class SQLite:
         finally:
             self._run("COMMIT")
 
+    def wait_for_events(self, after: int, timeout: float) -> bool:
+        import time
+
+        end = time.monotonic() + timeout
+        version = None
+        while True:
+            # It changes with each commit of another connection, and costs no look at a table.
+            now = self.query("PRAGMA data_version")[0]["data_version"]
+            if now != version:
+                version = now
+                if self.query("SELECT 1 AS found FROM event WHERE seq > ? LIMIT 1", [after]):
+                    return True
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(_PAUSE, left))
+
     def is_blank(self) -> bool:
         return not self.query("SELECT 1 AS found FROM sqlite_master LIMIT 1")
 
@@ -355,6 +381,23 @@ class SQLite:
             "SELECT * FROM pragma_foreign_key_list(?) WHERE on_delete = 'CASCADE'", [table]
         )
         return {key["from"] for key in keys if key["table"] == "task"}
+
+    def tables(self) -> dict[str, TableShape]:
+        found = self.query(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite@_%'"
+            " ESCAPE '@'"
+        )
+        return {row["name"]: self._shape(row["name"]) for row in found}
+
+    def _shape(self, table: str) -> TableShape:
+        key = self.query("SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", [table])
+        others = self.query("SELECT * FROM pragma_foreign_key_list(?)", [table])
+        return TableShape(
+            tuple(row["name"] for row in key), frozenset(row["table"] for row in others)
+        )
+
+    def count_on(self, table: str) -> None:
+        """SQLite does so by itself."""
 
     def close(self) -> None:
         self._connection.close()
@@ -488,6 +531,25 @@ class _Spread:
         last = len(values)
         points = [values[max((last * p + 99) // 100, 1) - 1] for p in range(101)] if last else []
         return json.dumps([last, math.fsum(values), points])
+
+
+def _guard(found: re.Match[str]) -> str:
+    """The triggers that keep a table's rows as they are."""
+    table = found[1]
+    refuse = f"BEGIN SELECT RAISE(ABORT, 'the {table} log is append-only'); END;"
+    if found[2]:
+        return (
+            f"DROP TRIGGER {table}_no_delete;\n"
+            f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}\n"
+            f"WHEN OLD.seq > (SELECT COALESCE(MAX({found[3]}), 0) FROM {found[2]})\n{refuse}"
+        )
+    # The third is for REPLACE, which deletes without asking the second.
+    return (
+        f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table}\n{refuse}\n"
+        f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}\n{refuse}\n"
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table}\n"
+        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE seq = NEW.seq OR id = NEW.id)\n{refuse}"
+    )
 
 
 def _row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> Row:

@@ -9,6 +9,12 @@ Load the fixtures with `-p tm_core.testing` in pytest's `addopts`, or with
         plugin = "hello"
 """
 
+from .backends import (
+    pytest_addoption,
+    pytest_configure,
+    pytest_generate_tests,
+    tm_backend,
+)
 from .clock import Clock
 from .command_line import Cli, Process, Result
 from .conformance import PluginConformance
@@ -31,7 +37,11 @@ __all__ = [
     "PluginConformance",
     "Process",
     "Result",
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_generate_tests",
     "run_readme",
+    "tm_backend",
     "tm_cache",
     "tm_cli",
     "tm_clock",

@@ -27,7 +27,13 @@ def tm_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tm_environ(tmp_path: Path, tm_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def tm_environ(
+    tmp_path: Path,
+    tm_cache: Path,
+    tm_backend: str,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> Path:
     """An environment that knows nothing of the user's own files; gives an empty folder."""
     home = tmp_path / "home"
     home.mkdir()
@@ -41,16 +47,21 @@ def tm_environ(tmp_path: Path, tm_cache: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("NO_COLOR", "1")
     folder = tmp_path / "project"
     folder.mkdir()
+    if tm_backend != "sqlite":
+        monkeypatch.setenv("TM_DB_PATH", request.getfixturevalue(f"tm_url_{tm_backend}"))
     return folder
 
 
 @pytest.fixture
-def tm_open(tm_environ: Path) -> Iterator[Callable[..., TaskManager]]:
+def tm_open(tm_environ: Path, tm_backend: str) -> Iterator[Callable[..., TaskManager]]:
     """Opens the test's store, making it at first; takes what `TaskManager.open` takes."""
     opened: list[TaskManager] = []
 
     def open_store(**options: Any) -> TaskManager:
-        create = not (tm_environ / ".task-orchestrator" / "tasks.db").exists()
+        create = not (tm_environ / ".task-orchestrator").exists()
+        if tm_backend != "sqlite" and "environ" in options:
+            ours = {name: value for name, value in os.environ.items() if name.startswith("TM_")}
+            options["environ"] = {**ours, **options["environ"]}
         manager = TaskManager.open(str(tm_environ), create=create, **options)
         opened.append(manager)
         return manager

@@ -286,7 +286,11 @@ def test_doctor_tells_of_unsaved_work_and_of_what_was_left_behind(tm_cli: Cli) -
     os.utime(left, (0, 0))
     said = tm_cli("doctor").out
     assert "lacks 1 event(s)" in said
-    assert "left behind by a process that was killed" in said
+    assert "left behind by a process that was killed (tm doctor --fix)" in said
+    tm_cli("doctor", "--fix", "--dry-run")
+    assert left.exists()
+    assert "mended" in tm_cli("doctor", "--fix").out
+    assert not left.exists()
     create(tm_cli)
     assert "lacks" not in tm_cli("doctor").out
 

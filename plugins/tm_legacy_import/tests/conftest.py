@@ -252,6 +252,8 @@ def _write_files(folder: Path) -> None:
         ' "minimal_mode": false, "telemetry_enabled": true, "version": "2.3.0"}'
     )
     (folder / "enforcement.json").write_text('{"enforcement_level": "strict"}')
+    (folder / "logs").mkdir()
+    (folder / "logs" / "errors.log").write_text('{"error": "an old one"}\n')
     (folder / "contexts").mkdir()
     (folder / "contexts" / "shared_aaaa0001.md").write_text("shared")
     notes = folder / "notes"

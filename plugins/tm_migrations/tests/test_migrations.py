@@ -54,15 +54,15 @@ def test_the_readme_is_a_run(tm_cli: Cli) -> None:
 
 def test_status_names_what_is_applied_and_pending(tm_environ: Path) -> None:
     cli = Cli(tm_environ)
-    cli("-p", "no:feedback", "init")
+    cli("-p", "no:progress", "init")
     result = cli("migrate", "--status", "--json").json
     assert START in [one["migration"] for one in result["applied"]]
-    assert result["pending"] == ["feedback:0001_review.sql"]
-    assert "pending\tfeedback:0001_review.sql" in cli("migrate").out
+    assert result["pending"] == ["progress:0001_entry.sql"]
+    assert "pending\tprogress:0001_entry.sql" in cli("migrate").out
     assert cli("migrate", "--check", code=1) == (1, "", "1 migration is pending\n")
 
     dry = cli("migrate", "--dry-run")
-    assert "CREATE TABLE feedback_review" in dry.out
+    assert "CREATE TABLE progress_entry" in dry.out
     assert "1 migration would be applied" in dry.err
     assert cli("migrate", "--status", "--json").json == result  # only looked
     assert cli("migrate", "--apply") == (0, "", "1 migration was applied\n")

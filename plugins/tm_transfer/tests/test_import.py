@@ -313,3 +313,14 @@ def test_handlers_do_not_take_history_for_news(tm_cli: Cli) -> None:
         ("task.imported", "tester"),
         ("task.completed", "ada"),
     ]
+
+
+def test_a_key_stands_for_one_transaction(tm_cli: Cli) -> None:
+    """With --batch it would count as done after the first part."""
+    file = tm_cli.folder / "two.json"
+    file.write_text('[{"title": "a"}, {"title": "b"}]', encoding="utf-8")
+    refused = tm_cli("import", str(file), "--batch", "1", "--key", "k", code=2)
+    assert "a key is for one transaction" in refused.err
+    tm_cli("import", str(file), "--key", "k")
+    assert "Done before" in tm_cli("import", str(file), "--key", "k").err
+    assert len(tm_cli("list", "--json").json) == 2

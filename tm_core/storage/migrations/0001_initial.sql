@@ -28,14 +28,7 @@ CREATE TABLE event (
 );
 CREATE INDEX event_task_id ON event (task_id, seq);
 CREATE INDEX event_transaction_id ON event (transaction_id);
-CREATE TRIGGER event_no_update BEFORE UPDATE ON event
-BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END;
-CREATE TRIGGER event_no_delete BEFORE DELETE ON event
-BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END;
-
-CREATE TRIGGER event_no_replace BEFORE INSERT ON event
-WHEN EXISTS (SELECT 1 FROM event WHERE seq = NEW.seq OR id = NEW.id)
-BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END;
+{append_only event}
 
 CREATE TABLE delivery (
     consumer TEXT PRIMARY KEY NOT NULL,

@@ -21,10 +21,7 @@ CREATE TABLE event_tail (
     digest TEXT NOT NULL
 );
 
-DROP TRIGGER event_no_delete;
-CREATE TRIGGER event_no_delete BEFORE DELETE ON event
-WHEN OLD.seq > (SELECT COALESCE(MAX(last_seq), 0) FROM event_archive)
-BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END;
+{append_only event past event_archive.last_seq}
 
 -- Undo asks which changes were taken back.
 CREATE INDEX event_undone ON event (seq) WHERE type = 'task.undone';
