@@ -25,8 +25,11 @@ from task_orchestrator import (
     ConfigManager,
     CoreLoop,
     CriteriaValidator,
+    ErrorHandler,
     MetricsCalculator,
+    MigrationManager,
     TaskManager,
+    TelemetryCapture,
     ValidationError,
 )
 from tm_core.api import (
@@ -35,7 +38,9 @@ from tm_core.api import (
     ExpressionError,
     NotFound,
     PluginError,
+    TmError,
     UsageError,
+    signature_of,
 )
 from tm_core.testing import Cli, Process
 
@@ -105,6 +110,38 @@ def test_principle_a_bare_add_imports_no_feature(tm_process: Process) -> None:
     tm_process("init")
     shown = tm_process("--version")
     assert shown.out.startswith("tm ")
+
+
+def test_principle_writes_are_atomic_and_durable(tm: TaskManager) -> None:
+    def both() -> None:
+        with tm.transaction():
+            tm.add("one")
+            tm.add("")
+
+    with pytest.raises(ValidationError):
+        both()
+    assert tm.find() == []
+    (level,) = tm.database.query("PRAGMA synchronous")
+    assert level["synchronous"] == 2, "FULL: what is acknowledged survives a power cut"
+
+
+# System overview
+
+
+def test_overview_all_parts_hang_on_one_object(loop: CoreLoop) -> None:
+    assert isinstance(loop.task_manager, TaskManager)
+    assert isinstance(loop.config_manager, ConfigManager)
+    assert isinstance(loop.migration_manager, MigrationManager)
+    assert isinstance(loop.criteria_validator, CriteriaValidator)
+    assert isinstance(loop.metrics_calculator, MetricsCalculator)
+    assert isinstance(loop.error_handler, ErrorHandler)
+    assert isinstance(loop.telemetry, TelemetryCapture)
+
+
+def test_overview_the_command_and_the_manager_see_one_store(tm_cli: Cli) -> None:
+    task = tm_cli.add("By the command")
+    with TaskManager.open(str(tm_cli.folder)) as tm:
+        assert tm.get(task).title == "By the command"
 
 
 # Core components: 1. TaskManager
@@ -423,7 +460,22 @@ def test_metrics_aggregation_flow_is_cached_until_something_happens(tm: TaskMana
     assert tm.metrics("tasks") != first
 
 
-# Module interactions: interface contracts
+# Module interactions
+
+
+def test_interactions_modules_depend_on_the_kernel_alone() -> None:
+    """The graph is a star: no built-in imports another, or any module but the kernel's door."""
+    wrong = []
+    for entry in importlib.metadata.entry_points(group="tm.plugins"):
+        if entry.dist is None or entry.dist.name != "task-orchestrator":
+            continue
+        for path in sorted((ROOT / "plugins" / entry.module).glob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ImportFrom) and not node.level:
+                    name = node.module or ""
+                    if name.startswith("tm_") and name.split(".")[0] != entry.module:
+                        wrong += [f"{path.name}: {name}"] if name != "tm_core.api" else []
+    assert [each for each in wrong if "tm_core.testing" not in each] == []
 
 
 def test_contract_configuration_is_asked_before_a_core_loop_operation(loop: CoreLoop) -> None:
@@ -479,6 +531,17 @@ def test_decision_migrations_are_idempotent(tm_environ: Path) -> None:
             tm.find()
     with TaskManager.open(str(tm_environ)) as tm:
         assert tm.migrated == []
+
+
+def test_decision_each_module_fails_alone(loop: CoreLoop) -> None:
+    class Broken:
+        def calculate(self, tasks: list[dict[str, Any]]) -> dict[str, Any]:
+            raise RuntimeError("no")
+
+    loop.metrics_registry.register("broken", Broken())
+    figures = loop.task_manager.metrics()
+    assert "no" in str(figures["broken"])
+    assert "error" not in str(figures["tasks"])
 
 
 # Extension points
@@ -609,6 +672,41 @@ def test_performance_exports_are_streams(tm: TaskManager) -> None:
     assert len(pieces) == 3, "a piece for each task, not one text for all"
 
 
+def test_performance_details_are_read_for_many_tasks_at_once(
+    tm: TaskManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    plain = tm.database.query
+
+    def query(sql: str, parameters: Any = ()) -> Any:
+        asked.append(sql)
+        return plain(sql, parameters)
+
+    for number in range(20):
+        tm.add(str(number))
+    monkeypatch.setattr(tm.database, "query", query)
+    tm.find(limit=1, details=True)
+    few = len(asked)
+    asked.clear()
+    tm.find(limit=20, details=True)
+    assert len(asked) == few
+
+
+def test_performance_backups_are_compressed(tm_cli: Cli) -> None:
+    tm_cli.add("x" * 400)
+    tm_cli("backup", "create")
+    (made,) = (tm_cli.folder / ".task-orchestrator" / "backups").glob("*.zst")
+    store = tm_cli.folder / ".task-orchestrator" / "tasks.db"
+    assert made.stat().st_size < store.stat().st_size / 4
+
+
+def test_performance_many_tasks_are_written_together(tm: TaskManager) -> None:
+    with tm.transaction():
+        for number in range(50):
+            tm.add(str(number))
+    assert len({event["transaction_id"] for event in tm.log()}) == 1
+
+
 # Security considerations
 
 
@@ -636,6 +734,24 @@ def test_security_data_types_are_enforced(tm: TaskManager) -> None:
 def test_security_the_store_is_private(loop: CoreLoop) -> None:
     folder = Path(loop.task_manager.workspace.folder)
     assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_security_temporary_files_are_private(tm_cli: Cli) -> None:
+    tm_cli.add("x")
+    out = tm_cli.folder / "out.json"
+    tm_cli("export", "--output", str(out))
+    assert [path.name for path in tm_cli.folder.glob(".*tmp")] == []
+    private = [
+        path
+        for path in (tm_cli.folder / ".task-orchestrator").rglob("*")
+        if path.is_file() and path.suffix in (".json", ".jsonl")
+    ]
+    assert all(path.stat().st_mode & 0o077 == 0 for path in private)
+
+
+def test_security_text_of_tasks_drives_no_terminal(tm_cli: Cli) -> None:
+    tm_cli.add("red \x1b[31m alert")
+    assert "\x1b" not in tm_cli("list").out
 
 
 def test_security_everything_is_audited(tm: TaskManager) -> None:
@@ -678,6 +794,11 @@ def test_health_checks_look_at_database_modules_and_configuration(tm_cli: Cli) -
     assert {"store", "configuration", "plugin feedback"} <= subjects
 
 
+def test_health_checks_see_how_much_room_is_left(tm_cli: Cli) -> None:
+    subjects = " ".join(finding["subject"] for finding in tm_cli("doctor", "--json").json)
+    assert "disk" in subjects or "space" in subjects
+
+
 # Future architecture evolution
 
 
@@ -696,6 +817,26 @@ def test_evolution_event_sourcing_is_a_complete_audit_trail(tm: TaskManager) -> 
     ]
 
 
+def test_evolution_every_action_is_declared_so_that_any_interface_can_offer_it(
+    tm: TaskManager,
+) -> None:
+    for _, (plugin, action) in tm.host.actions().items():
+        signature = signature_of(tm.host.load(plugin, action.target))
+        assert all(parameter.field.type for parameter in signature.parameters)
+
+
+def test_evolution_other_engines_open_by_their_scheme(tm: TaskManager) -> None:
+    with pytest.raises(TmError, match=r"'nowhere:'.*known: sqlite"):
+        TaskManager.open("nowhere://host/db")
+
+
+def test_evolution_estimates_learn_from_what_was_measured(tm: TaskManager) -> None:
+    for _ in range(3):
+        task = tm.add("x", estimated_hours=2)
+        tm.complete(task.id, actual_hours=4)
+    assert MetricsCalculator(tm).calculate_time_metrics()["p50_ratio"] == 2
+
+
 def test_evolution_interfaces_stay(tm_environ: Path) -> None:
     """All names of the specification are importable from one place."""
     for name in task_orchestrator.__all__:
@@ -703,3 +844,38 @@ def test_evolution_interfaces_stay(tm_environ: Path) -> None:
     assert dir(task_orchestrator) == task_orchestrator.__all__
     with pytest.raises(AttributeError):
         _ = task_orchestrator.Nothing
+
+
+HEADINGS = {
+    "Architectural principles": "principle",
+    "System overview": "overview",
+    "TaskManager": "task_manager",
+    "Configuration Manager": "configuration_manager",
+    "Migration System": "migration_system",
+    "Criteria Validator": "criteria_validator",
+    "Metrics Calculator": "metrics_calculator",
+    "Telemetry Capture": "telemetry",
+    "Error Handler": "error_handler",
+    "Task Creation Flow": "task_creation_flow",
+    "Completion Validation Flow": "completion_validation_flow",
+    "Metrics Aggregation Flow": "metrics_aggregation_flow",
+    "Dependency Graph": "interactions",
+    "Interface Contracts": "contract",
+    "Design Decisions": "decision",
+    "Custom Validators": "extension_custom_validators",
+    "Metric Calculators": "extension_metric_calculators",
+    "Event Handlers": "extension_event_handlers",
+    "Configuration Providers": "extension_configuration_providers",
+    "Performance Considerations": "performance",
+    "Security Considerations": "security",
+    "Logging Levels": "logging_levels",
+    "Metrics Collection": "metrics_collection",
+    "Health Checks": "health_checks",
+    "Future Architecture Evolution": "evolution",
+}
+"""The specification's headings, and how the names of their tests begin."""
+
+
+@pytest.mark.parametrize("heading", HEADINGS)
+def test_every_heading_has_a_test(heading: str) -> None:
+    assert any(name.startswith(f"test_{HEADINGS[heading]}") for name in globals())

@@ -38,6 +38,7 @@ def critical_path(
     limit: Annotated[
         int | None, Param("At most so many tasks as text; 0 for all", minimum=0)
     ] = None,
+    verbose: Annotated[bool, Param("The same as --limit 0")] = False,
 ) -> Path:
     """Show the tasks that decide when all is finished, and the slack of the others.
 
@@ -55,6 +56,7 @@ def critical_path(
             (`p50`) or four of five (`p80`) of the finished tasks like it stay within.
         chains: Tell at most so many critical chains.
         limit: Tasks to show as text.
+        verbose: The same as `limit=0`.
 
     Raises:
         NotFound: There is no such task.
@@ -79,20 +81,21 @@ def critical_path(
     if quantile:
         told["calibration"] = _calibration(ctx, quantile, ratios, times)
     if changes:
-        usual = durations.of_tasks(rows, hours, {}, ratios)
+        before = durations.of_tasks(rows, hours, {}, ratios)
         told["what_if"] = {
-            "hours_before": _plan(ctx, usual, edges).length / UNITS,
+            "hours_before": _plan(ctx, before, edges).length / UNITS,
             "changes": [
-                {"id": task, "hours_before": usual[task].units / UNITS, "hours": each / UNITS}
+                {"id": task, "hours_before": before[task].units / UNITS, "hours": each / UNITS}
                 for task, each in changes.items()
-                if task in usual
+                if task in before
             ],
         }
     if strange := [task for task in changes if task not in times]:
         ctx.warn(
             f"{', '.join(strange)}: no unfinished task that counts here, so it changes nothing"
         )
-    most = int(ctx.setting("list.limit")) if limit is None else limit
+    usual = 0 if verbose else int(ctx.setting("list.limit"))
+    most = usual if limit is None else limit
     return Path(told, "graphviz" if dot else format, most)
 
 

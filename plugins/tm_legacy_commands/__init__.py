@@ -42,6 +42,12 @@ plugin = Plugin(
             "tm_legacy_commands.views:findings",
             hidden=True,
         ),
+        "maintenance": Action(
+            "tm_legacy_commands.upkeep:maintain",
+            "Give space back, and look at the data for better plans",
+            "tm_legacy_commands.views:told",
+            hidden=True,
+        ),
         "processes": Action(
             "tm_legacy_commands.upkeep:processes",
             "List who has worked here lately",

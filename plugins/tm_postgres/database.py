@@ -15,7 +15,7 @@ from tm_core.api import BadStatement, Row, SQLDialect, TableShape
 from . import failures
 from .address import Address
 from .dialect import PostgresDialect
-from .statements import limit_of, numbered
+from .statements import is_recursive, limit_of, numbered
 
 if TYPE_CHECKING:
     pass
@@ -74,7 +74,9 @@ class Postgres:
 
     # One statement
 
-    def _text(self, sql: str) -> str:
+    def _text(self, sql: str, parameters: Sequence[Any] = ()) -> str:
+        if is_recursive(sql):
+            return numbered(sql, [isinstance(value, str) for value in parameters])
         text = self._texts.get(sql)
         if text is None:
             if len(self._texts) >= _REMEMBERED:
@@ -84,7 +86,7 @@ class Postgres:
 
     def _run(self, sql: str, parameters: Sequence[Any] = (), *, again: bool = False) -> Any:
         """Run one statement; `again`: it may be repeated on a new connection if this one broke."""
-        text = self._text(sql)
+        text = self._text(sql, parameters)
         try:
             if self._ahead:
                 ahead = "; ".join(self._ahead)

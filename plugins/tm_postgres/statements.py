@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _PART = re.compile(
     r"'(?:[^']|'')*'"  # a literal
@@ -16,8 +17,18 @@ _APPEND_ONLY = re.compile(r"\{append_only (\w+)(?: past (\w+)\.(\w+))?\}")
 _LIMITED = re.compile(r"\bLIMIT (\d+)(?: OFFSET \d+)?\s*\Z", re.IGNORECASE)
 
 
-def numbered(sql: str) -> str:
-    """`?` as `$1`, `$2` ...; those in literals, quoted names and comments stay."""
+def is_recursive(sql: str) -> bool:
+    """Whether parameters may be where a recursion begins, and have to say how they sort."""
+    return "RECURSIVE" in sql
+
+
+def numbered(sql: str, texts: Sequence[bool] = ()) -> str:
+    """`?` as `$1`, `$2` ...; those in literals, quoted names and comments stay.
+
+    Args:
+        sql: A statement.
+        texts: Which parameters are texts that have to say that they sort as columns do.
+    """
     count = 0
 
     def place(part: re.Match[str]) -> str:
@@ -25,6 +36,8 @@ def numbered(sql: str) -> str:
         if part[0] != "?":
             return part[0]
         count += 1
+        if count <= len(texts) and texts[count - 1]:
+            return f'(${count} COLLATE "C")'
         return f"${count}"
 
     return _PART.sub(place, sql)

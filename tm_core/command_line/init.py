@@ -50,6 +50,9 @@ def init(here: bool) -> None:
         _ignore(folder)
     elif created:
         path = file
+    elif "://" in wanted and not run.output.dry_run:  # others share it: the folder is one's own
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        _ignore(folder)
     run.output.say(
         "Task database initialized"
         if created

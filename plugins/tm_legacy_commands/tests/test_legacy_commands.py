@@ -20,6 +20,7 @@ def test_the_readme_is_a_run(tm_cli: Cli) -> None:
         ("hooks", "thresholds", "1", "2", "3"),
         ("validate-orchestration",),
         ("fix-orchestration", "--interactive"),
+        ("maintenance",),
         ("processes",),
     ],
 )

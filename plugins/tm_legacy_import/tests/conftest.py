@@ -223,8 +223,22 @@ _OLD_ROWS: dict[str, list[dict[str, Any]]] = {
     "dependencies": [{"task_id": "bbbb0002", "depends_on": "bbbb0001"}],
     "notifications": [{"task_id": "bbbb0002", "type": "unblocked", "message": "Go"}],
 }
-SCHEMATA = {"oldest": OLDEST, "newest": NEWEST}
-ROWS = {"oldest": _OLD_ROWS, "newest": _ROWS}
+MIDDLE = NEWEST.replace(", description TEXT);\nCREATE TABLE agents", ");\nCREATE TABLE agents")
+"""With migrations recorded as step 005 did, without a description; see `_without`."""
+SCHEMATA = {"oldest": OLDEST, "middle": MIDDLE, "newest": NEWEST}
+
+
+def _without(rows: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """The same without some tables and columns, which no version in between had all of."""
+    found = {name: rows[name] for name in rows if name not in ("participants", "phases")}
+    dropped = {"tasks": ("context", "phase_id"), "schema_migrations": ("description",)}
+    return {
+        name: [{n: v for n, v in row.items() if n not in dropped.get(name, ())} for row in records]
+        for name, records in found.items()
+    }
+
+
+ROWS = {"oldest": _OLD_ROWS, "middle": _without(_ROWS), "newest": _ROWS}
 
 Make = Callable[..., Path]
 
@@ -289,6 +303,11 @@ def earlier_tool(tm_environ: Path) -> Make:
         schema = SCHEMATA[generation]
         with closing(sqlite3.connect(path)) as connection:
             connection.executescript(schema)
+            if generation == "middle":
+                connection.executescript(
+                    "DROP TABLE participants; DROP TABLE phases;"
+                    "ALTER TABLE tasks DROP COLUMN phase_id; ALTER TABLE tasks DROP COLUMN context;"
+                )
             _fill(connection, ROWS[generation])
             connection.commit()
         if wal:

@@ -72,7 +72,7 @@ def test_python_does_not_make_a_store_of_it(earlier_tool: Make) -> None:
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("generation", ["oldest", "newest"])
+@pytest.mark.parametrize("generation", ["oldest", "middle", "newest"])
 def test_every_row_is_accounted_for(generation: str, tm: Cli, earlier_tool: Make) -> None:
     original = rows_of(earlier_tool(generation))
     report = tm("import-legacy", "--json").json
@@ -86,7 +86,7 @@ def test_every_row_is_accounted_for(generation: str, tm: Cli, earlier_tool: Make
             assert table["dropped"] == 0, name
 
 
-@pytest.mark.parametrize("generation", ["oldest", "newest"])
+@pytest.mark.parametrize("generation", ["oldest", "middle", "newest"])
 def test_every_row_can_be_found_again(generation: str, tm: Cli, earlier_tool: Make) -> None:
     original = rows_of(earlier_tool(generation))
     report = tm("import-legacy", "--json").json

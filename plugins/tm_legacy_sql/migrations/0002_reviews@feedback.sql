@@ -16,47 +16,20 @@ WHERE NOT EXISTS (
 DROP VIEW tasks;
 CREATE VIEW tasks AS
 SELECT
-    id, title, description, status, priority, assignee, created_by,
-    created_at, updated_at, completed_at,
-    (SELECT success_criteria FROM task WHERE task.id = each.id) AS success_criteria,
+    each.id, title, description, status, priority, assignee, created_by,
+    each.created_at, updated_at, completed_at, success_criteria,
     quality_score AS feedback_quality,
     timeliness_score AS feedback_timeliness,
     notes AS feedback_notes,
-    (SELECT completion_summary FROM task WHERE task.id = each.id) AS completion_summary,
-    (SELECT deadline FROM task WHERE task.id = each.id) AS deadline,
-    (SELECT estimated_hours FROM task WHERE task.id = each.id) AS estimated_hours,
-    (SELECT actual_hours FROM task WHERE task.id = each.id) AS actual_hours,
-    (SELECT context FROM task WHERE task.id = each.id) AS context,
-    (SELECT phase FROM task WHERE task.id = each.id) AS phase_id
-FROM (
-    SELECT task.id, title, description, status, priority, assignee, created_by,
-        task.created_at, updated_at, completed_at, quality_score, timeliness_score, notes,
-        NULL AS success_criteria, NULL AS completion_summary, NULL AS deadline,
-        NULL AS estimated_hours, NULL AS actual_hours, NULL AS context, NULL AS phase
-    FROM task LEFT JOIN task_feedback ON task_feedback.task_id = task.id
-    WHERE status <> 'deleted'
-) AS each;
+    completion_summary, deadline, estimated_hours, actual_hours, context, phase_id
+FROM legacy_sql_tasks AS each LEFT JOIN task_feedback ON task_feedback.task_id = each.id;
 -- down
 DROP VIEW tasks;
-DROP VIEW task_feedback;
 CREATE VIEW tasks AS
 SELECT
     id, title, description, status, priority, assignee, created_by,
-    created_at, updated_at, completed_at,
-    (SELECT success_criteria FROM task WHERE task.id = each.id) AS success_criteria,
-    NULL AS feedback_quality,
-    NULL AS feedback_timeliness,
-    NULL AS feedback_notes,
-    (SELECT completion_summary FROM task WHERE task.id = each.id) AS completion_summary,
-    (SELECT deadline FROM task WHERE task.id = each.id) AS deadline,
-    (SELECT estimated_hours FROM task WHERE task.id = each.id) AS estimated_hours,
-    (SELECT actual_hours FROM task WHERE task.id = each.id) AS actual_hours,
-    (SELECT context FROM task WHERE task.id = each.id) AS context,
-    (SELECT phase FROM task WHERE task.id = each.id) AS phase_id
-FROM (
-    SELECT id, title, description, status, priority, assignee, created_by,
-        created_at, updated_at, completed_at,
-        NULL AS success_criteria, NULL AS completion_summary, NULL AS deadline,
-        NULL AS estimated_hours, NULL AS actual_hours, NULL AS context, NULL AS phase
-    FROM task WHERE status <> 'deleted'
-) AS each;
+    created_at, updated_at, completed_at, success_criteria,
+    NULL AS feedback_quality, NULL AS feedback_timeliness, NULL AS feedback_notes,
+    completion_summary, deadline, estimated_hours, actual_hours, context, phase_id
+FROM legacy_sql_tasks;
+DROP VIEW task_feedback;

@@ -79,3 +79,14 @@ def test_views_cannot_be_written(tm_cli: Cli) -> None:
     tm_cli.add("x")
     with pytest.raises(sqlite3.OperationalError, match="view"):
         ask(tm_cli, "UPDATE tasks SET title = 'y'")
+
+
+def test_a_rollback_brings_the_plain_view_back(tm_environ: Path) -> None:
+    cli = Cli(tm_environ)
+    cli("-c", "plugins.only=legacy-sql", "init")
+    cli("list")  # with all features: a second batch
+    cli("migrate", "--rollback")
+    columns = [row[1] for row in ask(cli, "PRAGMA table_info(tasks)")]
+    assert columns == list(COLUMNS)
+    with pytest.raises(sqlite3.OperationalError):
+        ask(cli, "SELECT * FROM task_feedback")

@@ -12,7 +12,7 @@ from tm_core.testing import Cli, Process
 pytest.importorskip("psycopg", reason="the extra [postgres] is not installed")
 
 from tm_postgres.address import parse_url
-from tm_postgres.statements import limit_of, numbered, schema_text
+from tm_postgres.statements import is_recursive, limit_of, numbered, schema_text
 
 SECRET = "hunter2hunter2"
 
@@ -121,6 +121,14 @@ def test_as_many_numbers_as_placeholders(parts: list[str]) -> None:
     count = parts.count("?")
     text = numbered(" ".join(parts))
     assert [f"${n}" in text.split(" ") for n in range(1, count + 2)] == [True] * count + [False]
+
+
+def test_where_a_recursion_begins_texts_say_how_they_sort() -> None:
+    sql = "WITH RECURSIVE x(id) AS (VALUES (?) UNION SELECT 1 WHERE n > ?)"
+    assert is_recursive(sql)
+    assert numbered(sql, [True, False]) == (
+        'WITH RECURSIVE x(id) AS (VALUES (($1 COLLATE "C")) UNION SELECT 1 WHERE n > $2)'
+    )
 
 
 def test_the_end_of_a_statement_tells_how_much_comes() -> None:
