@@ -27,6 +27,11 @@ from tm_core.api import (
     nearest,
     parse_value,
     quote,
+    reset_config_file,
+    set_config_feature,
+    set_config_value,
+    set_minimal_mode,
+    unset_config_value,
     user_config_path,
     visible,
 )
@@ -55,10 +60,8 @@ def _known(run: Run, name: str) -> str:
 def _toggle(run: Run, names: Sequence[str], enabled: bool, user: bool) -> None:
     for name in names:
         _known(run, name)
-    from . import editing  # YAML takes a while: who writes it pays for it
-
     for name in names:
-        editing.set_feature(_feature_file(run, user), name, enabled, dry_run=run.output.dry_run)
+        set_config_feature(_feature_file(run, user), name, enabled, dry_run=run.output.dry_run)
         run.output.say(f"Feature '{name}' {'enabled' if enabled else 'disabled'}")
     if run.output.dry_run:
         return
@@ -226,9 +229,7 @@ def set_key(key: str, value: str, user: bool) -> None:
         parsed = parse_value(value, setting, key)
     except ConfigError as error:
         raise InvalidValue(error.message, error.hint, field=key) from None
-    from . import editing
-
-    editing.set_value(_feature_file(run, user), key, parsed, dry_run=run.output.dry_run)
+    set_config_value(_feature_file(run, user), key, parsed, dry_run=run.output.dry_run)
     run.output.say(f"{key} is set")
 
 
@@ -239,9 +240,7 @@ def set_key(key: str, value: str, user: bool) -> None:
 def unset_key(key: str, user: bool) -> None:
     """One value less; also one that nobody knows, since it may have to go."""
     run = current_run()
-    from . import editing
-
-    there = editing.unset_value(_feature_file(run, user), key, dry_run=run.output.dry_run)
+    there = unset_config_value(_feature_file(run, user), key, dry_run=run.output.dry_run)
     if not there:
         _setting(run, key)
     run.output.say(f"{key} is not set here" + (" any more" if there else ""))
@@ -290,9 +289,7 @@ def disable_feature(feature: tuple[str, ...], user: bool) -> None:
 def minimal(state: str, user: bool) -> None:
     """The kernel alone."""
     run = current_run()
-    from . import editing
-
-    editing.set_minimal_mode(_feature_file(run, user), state == "on", dry_run=run.output.dry_run)
+    set_minimal_mode(_feature_file(run, user), state == "on", dry_run=run.output.dry_run)
     run.output.say(f"Minimal mode is {state}")
 
 
@@ -302,7 +299,5 @@ def minimal(state: str, user: bool) -> None:
 def reset_config(user: bool) -> None:
     """The old file is kept."""
     run = current_run()
-    from . import editing
-
-    kept = editing.reset(_feature_file(run, user), dry_run=run.output.dry_run)
+    kept = reset_config_file(_feature_file(run, user), dry_run=run.output.dry_run)
     run.output.say(f"Configuration reset; the old one is {kept}" if kept else "Nothing to reset")
