@@ -102,6 +102,7 @@ from .storage.migrate import parts as migration_parts
 from .storage.migrate import pending as pending_migrations
 from .storage.migrate import release as release_migrations
 from .storage.migrate import undo as undo_migrations
+from .storage.sqlite import SQLiteBackend
 from .workspace import Workspace
 
 __all__ = [
@@ -165,6 +166,7 @@ __all__ = [
     "Row",
     "Run",
     "SQLDialect",
+    "SQLiteBackend",
     "Setting",
     "Spread",
     "TableShape",

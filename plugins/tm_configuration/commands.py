@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from tm_core.api import (
+    Config,
     ConfigError,
     Field,
     InvalidValue,
@@ -72,9 +73,16 @@ def _toggle(run: Run, names: Sequence[str], enabled: bool, user: bool) -> None:
             run.output.warn(f"feature '{name}' is still {state}: {host.reasons.get(name)}")
 
 
+def _config(run: Run) -> Config:
+    """All layers; what plugins provide is there once the store is open, if there is one."""
+    if run.workspace.host.implementations("config_providers"):
+        with contextlib.suppress(TmError):  # no store, or a damaged one: the rest can be told
+            _ = run.manager
+    return run.workspace.config
+
+
 def _show(run: Run) -> None:
-    _ask_providers(run)
-    host, config = run.workspace.host, run.workspace.config
+    host, config = run.workspace.host, _config(run)
     features = {
         one.name: one.name in host.enabled for one in host.installed if one.manifest is not None
     }
@@ -90,18 +98,6 @@ def _show(run: Run) -> None:
     for key in config.all_keys():
         for _, origin, value in config.explain(key)[-1:]:
             run.output.data(f"  {key}: {_shown(value)}  ({visible(origin)})")
-
-
-def _ask_providers(run: Run) -> None:
-    """Add the layers that plugins provide, which may come from the store."""
-    host = run.workspace.host
-    if any("config_providers" in host.manifest(name).hooks for name in host.enabled):
-        try:
-            run.manager  # noqa: B018
-        except NoStore:
-            return
-        except TmError as error:
-            run.output.warn(f"no plugin could be asked for settings: {error.message}")
 
 
 def _without_passwords(value: Any) -> Any:
@@ -206,9 +202,8 @@ def show_config() -> None:
 def get_key(key: str) -> None:
     """One value."""
     run = current_run()
-    _ask_providers(run)
     _setting(run, key)
-    value = run.workspace.config.get(key)
+    value = _config(run).get(key)
     if run.output.as_json:
         run.output.json(_without_passwords({key: value}))
     else:
@@ -256,9 +251,8 @@ def unset_key(key: str, user: bool) -> None:
 def explain(key: str) -> None:
     """Where a value comes from."""
     run = current_run()
-    _ask_providers(run)
     _setting(run, key)
-    layers = run.workspace.config.explain(key)
+    layers = _config(run).explain(key)
     if run.output.as_json:
         rows = [{"layer": n, "origin": o, "value": v} for n, o, v in layers]
         run.output.json(_without_passwords(rows))
