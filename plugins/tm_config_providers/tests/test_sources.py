@@ -38,7 +38,7 @@ def projects(cli: Cli, *sources: Any) -> None:
     cli("config", "set", SETTING, json.dumps(sources))
 
 
-def limit(cli: Cli) -> tuple[str, str]:
+def limit(cli: Cli) -> tuple[str, int]:
     """The page size in force, and whose it is."""
     last = cli("config", "explain", "list.limit", "--json").json[-1]
     return last["origin"].removeprefix("config-providers/"), last["value"]

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,7 +119,7 @@ def test_the_copy_is_private_and_errors_hold_no_token(
     assert "token" not in cli("add", "x").err + cli("providers", "list").out
 
 
-BAD = {
+BAD: dict[str, tuple[dict[str, Any], str]] = {
     "an error": ({"code": 500}, "answered 500"),
     "no access": ({"code": 403}, "answered 403"),
     "a redirect": ({"code": 302}, "answered 302: redirects are not followed"),
