@@ -22,7 +22,7 @@ from tm_core.testing import Clock
 
 # No NUL and no surrogates: no store takes them.
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
-TITLES = TEXT.map(lambda text: f"t{text}")
+TITLES = TEXT.map(lambda text: f"t{text}.")
 PRIORITIES = st.sampled_from(["low", "medium", "high", "critical"])
 PEOPLE = st.none() | st.sampled_from(["ada", "Bob", "zoë", "Ärzte", "ada%", "?"])
 HOURS = st.none() | st.floats(0.25, 900, width=32)
@@ -113,7 +113,7 @@ class History(RuleBasedStateMachine):
 
         done, _ = self.same(act)
         if done == "done":
-            self.model.append({"title": title.strip(), "status": "pending", "version": 1})
+            self.model.append({"title": title, "status": "pending", "version": 1})
 
     def chosen(self, place: int) -> int | None:
         return place % len(self.model) if self.model else None
@@ -131,7 +131,7 @@ class History(RuleBasedStateMachine):
             task["status"] not in ("deleted", "gone")
         ) or done == "InvalidValue"
         if done == "done":
-            task["title"] = title.strip()
+            task["title"] = title
 
     @rule(place=PLACES, hours=HOURS)
     def complete(self, place: int, hours: float) -> None:
