@@ -11,12 +11,14 @@ from typing import Any
 import click
 
 from tm_core.api import (
+    Config,
     ConfigError,
     Field,
     InvalidValue,
     NoStore,
     Run,
     Setting,
+    TmError,
     UsageError,
     check,
     current_run,
@@ -71,8 +73,16 @@ def _toggle(run: Run, names: Sequence[str], enabled: bool, user: bool) -> None:
             run.output.warn(f"feature '{name}' is still {state}: {host.reasons.get(name)}")
 
 
+def _config(run: Run) -> Config:
+    """All layers; what plugins provide is there once the store is open, if there is one."""
+    if run.workspace.host.implementations("config_providers"):
+        with contextlib.suppress(TmError):  # no store, or a damaged one: the rest can be told
+            _ = run.manager
+    return run.workspace.config
+
+
 def _show(run: Run) -> None:
-    host, config = run.workspace.host, run.workspace.config
+    host, config = run.workspace.host, _config(run)
     features = {
         one.name: one.name in host.enabled for one in host.installed if one.manifest is not None
     }
@@ -193,7 +203,7 @@ def get_key(key: str) -> None:
     """One value."""
     run = current_run()
     _setting(run, key)
-    value = run.workspace.config.get(key)
+    value = _config(run).get(key)
     if run.output.as_json:
         run.output.json(_without_passwords({key: value}))
     else:
@@ -242,7 +252,7 @@ def explain(key: str) -> None:
     """Where a value comes from."""
     run = current_run()
     _setting(run, key)
-    layers = run.workspace.config.explain(key)
+    layers = _config(run).explain(key)
     if run.output.as_json:
         rows = [{"layer": n, "origin": o, "value": v} for n, o, v in layers]
         run.output.json(_without_passwords(rows))
