@@ -45,7 +45,7 @@ def undo(changes: Changes, seq: int | None) -> list[Event]:
 def _event(store: Store, seq: int) -> Event:
     event = next(store.events("seq = ?", [seq]), None)
     if event is None:
-        if seq <= store.archived_up_to():
+        if 0 < seq <= store.archived_up_to():
             raise Conflict(f"event {seq} was archived, it cannot be undone any more")
         raise NotFound(f"the log has no event {seq}", "tm log shows the numbers")
     again = _undone(store).get(event["transaction_id"])
