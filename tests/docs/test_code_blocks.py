@@ -128,6 +128,12 @@ class Reader:
         assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
 
 
+def read_as_configuration(text: str, folder: Path) -> None:
+    """The project's configuration file: there must be nothing to say about it."""
+    (folder / ".task-orchestrator" / "config.yaml").write_text(text, encoding="utf-8")
+    assert Cli(folder)("config", "show").err == ""
+
+
 def earlier_store(folder: Path) -> None:
     """What the page about the earlier tool takes for granted: a database of that tool."""
     place = folder / ".task-orchestrator"
@@ -179,6 +185,8 @@ def test_a_page_does_what_it_says(
             reader.run("bash", "-euo", "pipefail", "-c", block.text)
         elif block.language == "python":
             reader.run(sys.executable, "-c", block.text)
+        elif block.language == "yaml":
+            read_as_configuration(block.text, reader.folder)
         else:
             assert block.language in ("console", "text"), f"{page.name}: {block.language}"
 
