@@ -4,7 +4,13 @@ from .command_line.output import Output, json_shape
 from .command_line.run import Run, current_run, dry_run_option
 from .command_line.verbs import Page
 from .command_line.views import listed, summary
-from .configuration.cache import cache_path, read_json, write_atomically, write_json_atomically
+from .configuration.cache import (
+    cache_path,
+    default_cache_folder,
+    read_json,
+    write_atomically,
+    write_json_atomically,
+)
 from .configuration.config import Config, read_config, user_config_path
 from .configuration.consent import Approval, Approvals
 from .configuration.editing import reset as reset_config_file
@@ -13,7 +19,7 @@ from .configuration.editing import set_minimal_mode
 from .configuration.editing import set_value as set_config_value
 from .configuration.editing import unset_value as unset_config_value
 from .configuration.sets import PluginSet
-from .configuration.settings import parse_value
+from .configuration.settings import Layer, parse_value
 from .configuration.yaml_file import compose as compose_yaml
 from .configuration.yaml_file import parse_any as load_yaml
 from .configuration.yaml_file import parse_yaml
@@ -142,6 +148,7 @@ __all__ = [
     "Insight",
     "Installed",
     "InvalidValue",
+    "Layer",
     "Locked",
     "MetricCalculator",
     "MigrationSet",
@@ -181,6 +188,7 @@ __all__ = [
     "check_schema",
     "compose_yaml",
     "current_run",
+    "default_cache_folder",
     "describe",
     "deviations",
     "dry_run_option",
