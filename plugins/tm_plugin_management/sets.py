@@ -152,7 +152,7 @@ def use_set(name: str, user: bool) -> None:
     config = run.workspace.config
     for one in run.workspace.sets.chain(name):
         config = config.with_layer(one.layer)
-    # What cannot be used must not be named: no command could run, the one that takes it back neither.
+    # With one that cannot be used no command could run, not even the one that takes it back.
     manifests = [one.manifest for one in run.workspace.host.installed if one.manifest is not None]
     config.check(manifests)
     set_config_value(path, "plugins.set", name, dry_run=run.output.dry_run)
