@@ -7,8 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tm_configuration import editing
-from tm_core.api import UsageError, Workspace, nearest
+from tm_core.api import UsageError, Workspace, nearest, set_config_feature, set_minimal_mode
 
 from .registries import Registered, provider_of
 
@@ -72,7 +71,7 @@ class ConfigManager:
     def set_minimal_mode(self, enabled: bool) -> bool:
         """Turn all features off, or back to what is configured; gives whether that is so now."""
         self._make_folder()
-        editing.set_minimal_mode(str(self.config_path), enabled)
+        set_minimal_mode(str(self.config_path), enabled)
         self._changed()
         return bool(self._workspace().config.get("minimal_mode")) is enabled
 
@@ -91,7 +90,7 @@ class ConfigManager:
             hint = nearest(feature, known) or f"known: {', '.join(known)}"
             raise UsageError(f"there is no feature '{feature}'", hint)
         self._make_folder()
-        editing.set_feature(str(self.config_path), feature, enabled)
+        set_config_feature(str(self.config_path), feature, enabled)
         self._changed()
         return self.get_config()[feature]
 

@@ -4,10 +4,22 @@ from .command_line.output import Output, json_shape
 from .command_line.run import Run, current_run, dry_run_option
 from .command_line.verbs import Page
 from .command_line.views import listed, summary
-from .configuration.cache import cache_path, read_json, write_atomically, write_json_atomically
+from .configuration.cache import (
+    cache_path,
+    default_cache_folder,
+    read_json,
+    write_atomically,
+    write_json_atomically,
+)
 from .configuration.config import Config, read_config, user_config_path
 from .configuration.consent import Approval, Approvals
-from .configuration.settings import parse_value
+from .configuration.editing import reset as reset_config_file
+from .configuration.editing import set_feature as set_config_feature
+from .configuration.editing import set_minimal_mode
+from .configuration.editing import set_value as set_config_value
+from .configuration.editing import unset_value as unset_config_value
+from .configuration.sets import PluginSet
+from .configuration.settings import Layer, parse_value
 from .configuration.yaml_file import compose as compose_yaml
 from .configuration.yaml_file import parse_any as load_yaml
 from .configuration.yaml_file import parse_yaml
@@ -78,7 +90,9 @@ from .model import (
 )
 from .plugin_host.actions import Param, TaskId, signature_of
 from .plugin_host.host import Host
-from .plugin_host.registry import Installed, describe
+from .plugin_host.lock import Deviation, Locked, deviations, read_lock
+from .plugin_host.lock import as_json as lock_content
+from .plugin_host.registry import LOCK_FILE, Installed, describe
 from .storage.chain import event_digest, next_head
 from .storage.migrate import MigrationSet, check_schema, kernel_migrations
 from .storage.migrate import applied as applied_migrations
@@ -88,12 +102,14 @@ from .storage.migrate import parts as migration_parts
 from .storage.migrate import pending as pending_migrations
 from .storage.migrate import release as release_migrations
 from .storage.migrate import undo as undo_migrations
+from .storage.sqlite import SQLiteBackend
 from .workspace import Workspace
 
 __all__ = [
     "API_VERSION",
     "FUNCTIONS",
     "HOOKS",
+    "LOCK_FILE",
     "OPEN",
     "PRIORITIES",
     "STATUSES",
@@ -117,6 +133,7 @@ __all__ = [
     "Database",
     "DatabaseBusy",
     "DatabaseError",
+    "Deviation",
     "Document",
     "Event",
     "ExpressionError",
@@ -131,6 +148,8 @@ __all__ = [
     "Insight",
     "Installed",
     "InvalidValue",
+    "Layer",
+    "Locked",
     "MetricCalculator",
     "MigrationSet",
     "NewerSchema",
@@ -141,11 +160,13 @@ __all__ = [
     "Param",
     "Plugin",
     "PluginError",
+    "PluginSet",
     "Portable",
     "Problem",
     "Row",
     "Run",
     "SQLDialect",
+    "SQLiteBackend",
     "Setting",
     "Spread",
     "TableShape",
@@ -167,7 +188,9 @@ __all__ = [
     "check_schema",
     "compose_yaml",
     "current_run",
+    "default_cache_folder",
     "describe",
+    "deviations",
     "dry_run_option",
     "event_digest",
     "format_local",
@@ -179,6 +202,7 @@ __all__ = [
     "kernel_migrations",
     "listed",
     "load_yaml",
+    "lock_content",
     "masked",
     "mentions",
     "migration_parts",
@@ -194,11 +218,17 @@ __all__ = [
     "quote",
     "read_config",
     "read_json",
+    "read_lock",
     "readable",
     "release_migrations",
+    "reset_config_file",
+    "set_config_feature",
+    "set_config_value",
+    "set_minimal_mode",
     "signature_of",
     "summary",
     "undo_migrations",
+    "unset_config_value",
     "user_config_path",
     "visible",
     "write_atomically",

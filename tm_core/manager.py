@@ -107,6 +107,7 @@ class TaskManager:
         create: bool = False,
         plugins: Sequence[Plugin] = (),
         settings: Sequence[str] = (),
+        plugin_set: str = "",
         environ: Mapping[str, str] | None = None,
         report: Callable[[str], None] | None = None,
         clock: Callable[[], str] = instant_now,
@@ -121,6 +122,8 @@ class TaskManager:
             create: Make the store where there is none.
             plugins: Plugins made in code, beside the installed ones.
             settings: `key=value`, above every other layer of the configuration.
+            plugin_set: The team's plugin set: a file, or a name; as configured by default. Several
+                managers on one store may have a set each.
             environ: The environment; the process's own by default.
             report: Takes one line about something that is not as it should be; stderr by default.
             clock: Gives the present instant, UTC, canonical; the machine's by default.
@@ -143,7 +146,7 @@ class TaskManager:
             path if path and not is_store else ".",
             store=store,
             plugins=plugins,
-            settings=settings,
+            settings=[*settings, *([f"plugins.set={plugin_set}"] if plugin_set else [])],
             environ=environ,
             report=report or (lambda line: print(f"tm: {line}", file=sys.stderr)),
             like=None if like is None else like.workspace,

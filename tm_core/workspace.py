@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .configuration.cache import default_cache_folder
 from .configuration.config import Config
@@ -14,11 +14,14 @@ from .errors import BlankStore, DatabaseError, ForeignStore, NoStore, PluginErro
 from .language.when import instant_now
 from .model import Foreign, Plugin
 from .plugin_host.host import Host, in_code
-from .plugin_host.registry import describe, installed_plugins
+from .plugin_host.registry import LOCK_FILE, describe, installed_plugins, packaged_sets
 from .plugin_host.troubles import Trouble, recall, remember
 from .storage import location
 from .storage.location import FILE, FOLDER
 from .storage.sqlite import SQLiteBackend
+
+if TYPE_CHECKING:
+    from .configuration.sets import Sets
 
 
 class Workspace:
@@ -76,6 +79,11 @@ class Workspace:
         self.url = _url(override or str(config.get("store.url") or ""), self.folder)
         installed = installed_plugins(cache, report)
         installed += in_code(plugins, installed)
+        self._cache = cache
+        self._chosen = config
+        named = str(config.get("plugins.set") or "")
+        for one in self.sets.chain(named) if named and not safe else ():
+            config = config.with_layer(one.layer)
         manifests = [one.manifest for one in installed if one.manifest is not None]
         for warning in config.check(manifests, (one.name for one in installed if one.error)):
             report(warning)
@@ -86,6 +94,29 @@ class Workspace:
         self.backend: Backend | None = like.backend if like is not None else None
         """What a plugin offered to open the store with."""
         self._own: dict[str, Any] = like._own if like is not None else {}
+        self._compare_with_lock(safe)
+
+    def _compare_with_lock(self, safe: bool) -> None:
+        """Say before anything runs that the plugins are not those that the project locked."""
+        if safe or not self.folder or not os.path.exists(os.path.join(self.folder, LOCK_FILE)):
+            return
+        from .plugin_host.lock import deviations, read_lock
+
+        locked = read_lock(self.folder) or {}
+        found = deviations(locked, self.host.enabled.values())
+        if found:
+            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            self.report(
+                f"not as in plugins.lock: '{found[0].plugin}' {found[0].message}{more}"
+                " (tm plugins check)"
+            )
+
+    @property
+    def sets(self) -> Sets:
+        """The plugin sets that can be named here."""
+        from .configuration.sets import Sets
+
+        return Sets(self._chosen, self.project, lambda: packaged_sets(self._cache), self._cache)
 
     @property
     def project(self) -> str:

@@ -11,6 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import recorded
+import shapes
+
 import tm_core.api
 import tm_core.testing
 from tm_core import errors
@@ -39,6 +42,8 @@ def main(arguments: list[str]) -> int:
         "configuration.md": configuration(workspace.host),
         "fields.md": fields(workspace.host),
         "exit-codes.md": exit_codes(),
+        "events.md": recorded.page(),
+        "results.md": shapes.page(workspace),
     }
     stale = []
     for name, lines in pages.items():

@@ -11,12 +11,14 @@ from typing import Any
 import click
 
 from tm_core.api import (
+    Config,
     ConfigError,
     Field,
     InvalidValue,
     NoStore,
     Run,
     Setting,
+    TmError,
     UsageError,
     check,
     current_run,
@@ -25,6 +27,11 @@ from tm_core.api import (
     nearest,
     parse_value,
     quote,
+    reset_config_file,
+    set_config_feature,
+    set_config_value,
+    set_minimal_mode,
+    unset_config_value,
     user_config_path,
     visible,
 )
@@ -53,10 +60,8 @@ def _known(run: Run, name: str) -> str:
 def _toggle(run: Run, names: Sequence[str], enabled: bool, user: bool) -> None:
     for name in names:
         _known(run, name)
-    from . import editing  # YAML takes a while: who writes it pays for it
-
     for name in names:
-        editing.set_feature(_feature_file(run, user), name, enabled, dry_run=run.output.dry_run)
+        set_config_feature(_feature_file(run, user), name, enabled, dry_run=run.output.dry_run)
         run.output.say(f"Feature '{name}' {'enabled' if enabled else 'disabled'}")
     if run.output.dry_run:
         return
@@ -68,8 +73,16 @@ def _toggle(run: Run, names: Sequence[str], enabled: bool, user: bool) -> None:
             run.output.warn(f"feature '{name}' is still {state}: {host.reasons.get(name)}")
 
 
+def _config(run: Run) -> Config:
+    """All layers; what plugins provide is there once the store is open, if there is one."""
+    if run.workspace.host.implementations("config_providers"):
+        with contextlib.suppress(TmError):  # no store, or a damaged one: the rest can be told
+            _ = run.manager
+    return run.workspace.config
+
+
 def _show(run: Run) -> None:
-    host, config = run.workspace.host, run.workspace.config
+    host, config = run.workspace.host, _config(run)
     features = {
         one.name: one.name in host.enabled for one in host.installed if one.manifest is not None
     }
@@ -190,7 +203,7 @@ def get_key(key: str) -> None:
     """One value."""
     run = current_run()
     _setting(run, key)
-    value = run.workspace.config.get(key)
+    value = _config(run).get(key)
     if run.output.as_json:
         run.output.json(_without_passwords({key: value}))
     else:
@@ -216,9 +229,7 @@ def set_key(key: str, value: str, user: bool) -> None:
         parsed = parse_value(value, setting, key)
     except ConfigError as error:
         raise InvalidValue(error.message, error.hint, field=key) from None
-    from . import editing
-
-    editing.set_value(_feature_file(run, user), key, parsed, dry_run=run.output.dry_run)
+    set_config_value(_feature_file(run, user), key, parsed, dry_run=run.output.dry_run)
     run.output.say(f"{key} is set")
 
 
@@ -229,9 +240,7 @@ def set_key(key: str, value: str, user: bool) -> None:
 def unset_key(key: str, user: bool) -> None:
     """One value less; also one that nobody knows, since it may have to go."""
     run = current_run()
-    from . import editing
-
-    there = editing.unset_value(_feature_file(run, user), key, dry_run=run.output.dry_run)
+    there = unset_config_value(_feature_file(run, user), key, dry_run=run.output.dry_run)
     if not there:
         _setting(run, key)
     run.output.say(f"{key} is not set here" + (" any more" if there else ""))
@@ -243,7 +252,7 @@ def explain(key: str) -> None:
     """Where a value comes from."""
     run = current_run()
     _setting(run, key)
-    layers = run.workspace.config.explain(key)
+    layers = _config(run).explain(key)
     if run.output.as_json:
         rows = [{"layer": n, "origin": o, "value": v} for n, o, v in layers]
         run.output.json(_without_passwords(rows))
@@ -280,9 +289,7 @@ def disable_feature(feature: tuple[str, ...], user: bool) -> None:
 def minimal(state: str, user: bool) -> None:
     """The kernel alone."""
     run = current_run()
-    from . import editing
-
-    editing.set_minimal_mode(_feature_file(run, user), state == "on", dry_run=run.output.dry_run)
+    set_minimal_mode(_feature_file(run, user), state == "on", dry_run=run.output.dry_run)
     run.output.say(f"Minimal mode is {state}")
 
 
@@ -292,7 +299,5 @@ def minimal(state: str, user: bool) -> None:
 def reset_config(user: bool) -> None:
     """The old file is kept."""
     run = current_run()
-    from . import editing
-
-    kept = editing.reset(_feature_file(run, user), dry_run=run.output.dry_run)
+    kept = reset_config_file(_feature_file(run, user), dry_run=run.output.dry_run)
     run.output.say(f"Configuration reset; the old one is {kept}" if kept else "Nothing to reset")

@@ -6,6 +6,9 @@ import click
 
 from tm_core.api import Run, current_run, visible
 
+from .locking import check, lock, sync
+from .sets import plugin_sets
+
 
 @click.group(
     invoke_without_command=True, help="Show what is installed, what is on, and what failed."
@@ -21,6 +24,12 @@ def plugins(ctx: click.Context, hooks: bool) -> None:
             show_hooks(current_run())
         else:
             _list_plugins(current_run())
+
+
+plugins.add_command(plugin_sets)
+plugins.add_command(lock)
+plugins.add_command(check)
+plugins.add_command(sync)
 
 
 @plugins.command("list", help="List plugins with source, version, state, hooks and failures.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,21 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text(encoding="utf-8")):
         if not target.startswith(("http://", "https://", "mailto:")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_each_page_of_the_site_is_in_its_navigation() -> None:
+    docs = ROOT / "docs"
+    named = re.findall(r": ([\w./-]+\.md)$", (docs / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    written = {path.relative_to(docs).as_posix() for path in PAGES if path.is_relative_to(docs)}
+    assert sorted(named) == sorted({*written, "changes.md"})
+
+
+def test_each_plugin_has_a_row_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \[([\w-]+)\]\(plugins/(\w+)/README\.md\) \|", text, re.MULTILINE)
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        declared = tomllib.load(file)["project"]["entry-points"]["tm.plugins"]
+    assert sorted(rows) == sorted((name, target.split(":")[0]) for name, target in declared.items())
 
 
 def test_the_reference_is_what_the_code_says() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "docs" / "examples" / "tm-hello"
 PAGE = ROOT / "docs" / "tutorial" / "first-plugin.md"
-NAMED_BLOCK = re.compile(r"^`([\w./-]+)`\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
+NAMED_BLOCK = re.compile(r'^```\w+ title="([\w./-]+)"\n(.*?)^```', re.MULTILINE | re.DOTALL)
 
 
 def test_each_file_of_the_tutorial_is_the_example_s() -> None:

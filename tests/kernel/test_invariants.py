@@ -95,7 +95,10 @@ LAYERS = """
     command_line.views
     configuration.settings
     configuration.features
-    plugin_host.registry  plugin_host.troubles  configuration.config
+    plugin_host.troubles  configuration.config
+    configuration.sets  configuration.editing
+    plugin_host.registry
+    plugin_host.lock
     plugin_host.calls
     storage.sqlite  storage.migrate
     storage.store  storage.archive  plugin_host.host

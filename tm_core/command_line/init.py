@@ -80,4 +80,4 @@ def _ignore(folder: str) -> None:
     path = os.path.join(folder, ".gitignore")
     if os.path.basename(folder) == FOLDER and not os.path.exists(path):
         with open(path, "w", encoding="utf-8") as file:
-            file.write("*\n!.gitignore\n!config.yaml\n")
+            file.write("*\n!.gitignore\n!config.yaml\n!plugins.lock\n")

@@ -23,6 +23,7 @@ KERNEL_SETTINGS: Mapping[str, Setting] = MappingProxyType(
             "str", "full", "`normal` is faster and may lose the last writes", ("full", "normal")
         ),
         "plugins.set": Setting("str", "", "A plugin set: a file, or a name from a package"),
+        "sets": Setting("dict", {}, "Plugin sets of one's own, by name"),
         "plugins.only": Setting("list", [], "Features to have on, instead of all others"),
         "plugins.enable": Setting("list", [], "Features to turn on"),
         "plugins.disable": Setting("list", [], "Features to turn off"),

@@ -12,17 +12,23 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tm_core.configuration.cache import read_json, write_json_atomically
 from tm_core.configuration.settings import RESERVED_NAMES
 from tm_core.model import API_VERSION, FIELD_TYPES, Action, Command, Field, Hook, Plugin, Setting
 
+if TYPE_CHECKING:
+    from tm_core.configuration.sets import PluginSet
+
 GROUP = "tm.plugins"
+SETS_GROUP = "tm.sets"
+LOCK_FILE = "plugins.lock"
+"""Beside a project's configuration: see `lock`."""
 _LONG = 0.5
 """Seconds of work that are worth a word."""
 OWN_DISTRIBUTION = "task-orchestrator"
-_FORMAT = 2
+_FORMAT = 3
 _NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 _FIELD_NAME = r"[a-z][a-z0-9_]*"
 
@@ -60,12 +66,9 @@ def installed_plugins(
         cache_folder: Where the index is kept; None to look at everything anew.
         report: Is told when making the index was so much work that somebody wonders.
     """
-    search_path = sys.path if sys.flags.safe_path else sys.path[1:]
-    key = [_FORMAT, list(API_VERSION), sys.version, *search_path]
-    index_file = ""
-    if cache_folder is not None:
-        name = f"index-{zlib.crc32(repr(key).encode()):08x}.json"
-        index_file = os.path.join(cache_folder, name)
+    key = _key()
+    index_file = _index_file(cache_folder, key)
+    if index_file:
         indexed = _from_index(read_json(index_file), key)
         if indexed is not None:
             return indexed
@@ -76,11 +79,42 @@ def installed_plugins(
         report(f"looking at all installed plugins anew took {spent:.1f} s")
     # Why an import fails may lie in any file; it is tried anew until it works.
     if index_file and not any(one.error and not one.folder for one, _ in found):
-        stamps = {path: _stamp(path) for path in [*search_path, *_files(found)]}
+        sets, files = _scan_sets()
+        stamps = {path: _stamp(path) for path in [*_search_path(), *_files(found), *files]}
+        plugins = [one for one, _ in found]
         write_json_atomically(
-            index_file, {"key": key, "stamps": stamps, "plugins": [one for one, _ in found]}
+            index_file, {"key": key, "stamps": stamps, "plugins": plugins, "sets": sets}
         )
     return [one for one, _ in found]
+
+
+def packaged_sets(cache_folder: str | None) -> list[PluginSet]:
+    """The plugin sets of installed packages; from the index, after `installed_plugins` made it."""
+    from tm_core.configuration.sets import PluginSet
+
+    key = _key()
+    index_file = _index_file(cache_folder, key)
+    index: Any = read_json(index_file) if index_file else None
+    try:
+        if index["key"] == key and _holds(index["stamps"]):
+            return [PluginSet(*row) for row in index["sets"]]
+    except (KeyError, TypeError):
+        pass
+    return _scan_sets()[0]
+
+
+def _search_path() -> list[str]:
+    return sys.path if sys.flags.safe_path else sys.path[1:]
+
+
+def _key() -> list[Any]:
+    return [_FORMAT, list(API_VERSION), sys.version, *_search_path()]
+
+
+def _index_file(cache_folder: str | None, key: list[Any]) -> str:
+    if cache_folder is None:
+        return ""
+    return os.path.join(cache_folder, f"index-{zlib.crc32(repr(key).encode()):08x}.json")
 
 
 def _from_index(index: Any, key: list[Any]) -> list[Installed] | None:
@@ -135,6 +169,39 @@ def _scan() -> list[tuple[Installed, str]]:
         found.append((plugin, file))
     found.sort(key=lambda pair: (not pair[0].built_in, pair[0].name, pair[0].distribution))
     return _without_clashes(found)
+
+
+def _scan_sets() -> tuple[list[PluginSet], list[str]]:
+    """The packages' sets by name, and the files that they come from.
+
+    What is wrong with one is told when somebody names it.
+    """
+    import contextlib
+    import importlib.metadata
+
+    from tm_core.configuration.sets import PluginSet
+
+    sets: dict[str, PluginSet] = {}
+    files: list[str] = []
+    for entry in importlib.metadata.entry_points(group=SETS_GROUP):
+        dist = entry.dist
+        origin = f"{dist.name} {dist.version}" if dist is not None else entry.value
+        error, values = "", {}
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                values = entry.load()
+            if not isinstance(values, Mapping) or not _is_literal(values):
+                raise TypeError(f"{entry.value} is no mapping of literals")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as raised:  # a package may raise anything, SystemExit included
+            error, values = describe(raised), {}
+        files.append(getattr(sys.modules.get(entry.module), "__file__", None) or "")
+        for located in (dist.files or ()) if dist is not None else ():
+            if located.name == "entry_points.txt":
+                files.append(str(located.locate()))
+        sets.setdefault(entry.name, PluginSet(entry.name, origin, dict(values), error))
+    return [sets[name] for name in sorted(sets)], [file for file in files if file]
 
 
 def _without_clashes(found: list[tuple[Installed, str]]) -> list[tuple[Installed, str]]:

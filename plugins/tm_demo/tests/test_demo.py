@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tm_core.testing import Cli, run_readme
+
 
 def demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -46,3 +48,7 @@ def test_the_users_own_configuration_is_left_out(
     settings.parent.mkdir()
     settings.write_text("plugins:\n  disable: [feedback]\n", encoding="utf-8")
     assert demo(tm_environ).returncode == 0
+
+
+def test_the_readme_is_a_run(tm_cli: Cli) -> None:
+    run_readme(Path(__file__).parents[1] / "README.md", tm_cli)

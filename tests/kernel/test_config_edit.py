@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tm_configuration.editing import (
+from tm_core.configuration.config import read_config
+from tm_core.configuration.editing import (
     HEADER,
     reset,
     set_feature,
@@ -19,7 +20,7 @@ from tm_configuration.editing import (
     set_value,
     unset_value,
 )
-from tm_core.api import ConfigError, read_config
+from tm_core.errors import ConfigError
 
 COMMENTED = """\
 # The team's settings.

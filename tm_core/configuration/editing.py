@@ -19,16 +19,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import yaml
+from tm_core.errors import ConfigError
 
-from tm_core.api import (
-    ConfigError,
-    compose_yaml,
-    load_yaml,
-    parse_yaml,
-    read_config,
-    write_atomically,
-)
+from .cache import write_atomically
+from .config import read_config
+from .yaml_file import compose, parse_any, parse_yaml
 
 HEADER = (
     "# Settings of Task Orchestrator. `tm config explain KEY` shows where a value comes from.\n"
@@ -142,7 +137,7 @@ class _Document:
             if not rest:
                 self._put(key, node, " " + _flow(value))
                 return
-            if not isinstance(node, yaml.MappingNode):
+            if node.id != "mapping":
                 column = key.start_mark.column + 2
                 self._put(key, node, "")
                 self._insert(key.end_mark.index, self._block(rest, value, column))
@@ -173,7 +168,7 @@ class _Document:
         if isinstance(items, list) and item in items:
             return
         node = self._find(parts)
-        if not isinstance(node, yaml.SequenceNode) or node.flow_style or not items:
+        if not _is_sequence(node) or node.flow_style or not items:
             self.set(parts, [*(items or ()), item])
             return
         items.append(item)
@@ -190,7 +185,7 @@ class _Document:
         node = self._find(parts)
         if not left:
             self.unset(parts)
-        elif not isinstance(node, yaml.SequenceNode) or node.flow_style:
+        elif not _is_sequence(node) or node.flow_style:
             self.set(parts, left)
         else:
             for index in reversed([i for i, other in enumerate(items) if other == item]):
@@ -198,19 +193,19 @@ class _Document:
             items[:] = left
 
     def _root(self) -> Any:
-        root = compose_yaml(self.text, self.origin)
-        return root if isinstance(root, yaml.MappingNode) else None
+        root: Any = compose(self.text, self.origin)
+        return root if root is not None and root.id == "mapping" else None
 
     def _find(self, parts: list[str]) -> Any:
         node = self._root()
         for part in parts:
-            entry = _entry(node, part) if isinstance(node, yaml.MappingNode) else None
+            entry = _entry(node, part) if node is not None and node.id == "mapping" else None
             node = entry[1] if entry else None
         return node
 
     def _put(self, key: Any, node: Any, text: str) -> None:
         """Replace the value after a key, with what stands between them."""
-        scalar = isinstance(node, yaml.ScalarNode) and node.style not in ("|", ">")
+        scalar = node.id == "scalar" and node.style not in ("|", ">")
         if scalar and text and node.start_mark.index < node.end_mark.index:
             self._replace(node, text.lstrip())
             return
@@ -292,13 +287,17 @@ def _split(key: str) -> list[str]:
     return parts
 
 
+def _is_sequence(node: Any) -> bool:
+    return node is not None and bool(node.id == "sequence")
+
+
 def _entry(node: Any, key: str) -> tuple[Any, Any] | None:
     return next((entry for entry in node.value if entry[0].value == key), None)
 
 
 def _end(node: Any) -> int:
     """Where the content of a node ends: the end mark of a block lies behind later comments."""
-    while not isinstance(node, yaml.ScalarNode) and not node.flow_style and node.value:
+    while node.id != "scalar" and not node.flow_style and node.value:
         last = node.value[-1]
         node = last[1] if isinstance(last, tuple) else last
     return int(node.end_mark.index)
@@ -311,7 +310,7 @@ def _flow(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_flow(item) for item in value) + "]"
     if isinstance(value, str):
-        if _PLAIN.fullmatch(value) and isinstance(load_yaml(value, ""), str):
+        if _PLAIN.fullmatch(value) and isinstance(parse_any(value, ""), str):
             return value
         return _escaped(json.dumps(value, ensure_ascii=False))
     return json.dumps(value)
