@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,9 +58,11 @@ def limited(room: int) -> Callable[[], None]:
 def test_a_disk_that_fills_up_while_much_is_written(command: str, tm_process: Process) -> None:
     tm_process("init")
     before = content(tm_process.folder)
-    records = [{"title": f"Task {number} " + "x" * 400} for number in range(3000)]
+    records: list[dict[str, Any]] = [
+        {"title": f"Task {number} " + "x" * 400} for number in range(3000)
+    ]
     if command == "batch":
-        records = [{"command": "add", "args": each} for each in records]  # type: ignore[misc]
+        records = [{"command": "add", "args": each} for each in records]
     path = tm_process.folder / "tasks.jsonl"
     path.write_text("".join(json.dumps(each) + "\n" for each in records))
     done = tm_process(command, str(path), code=4, prepare=limited(1_000_000))
