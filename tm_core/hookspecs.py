@@ -92,7 +92,7 @@ class Hooks:
             def task_write(ctx, change):
                 if "depends_on" in change.options:
                     for other in change.options["depends_on"]:
-                        ctx.put("dependencies_edge", {"task_id": change.after.id, ...}, {...})
+                        ctx.put("dependencies_edge", {"task_id": ..., "depends_on": other}, {})
         """
 
     @hookspec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import os
 import sys
@@ -990,6 +991,11 @@ def explained(host: Host, plugin: Installed, command: str) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         if host.strict or plugin.name not in host.enabled:
             raise
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+            where = f" ({error.filename})" if error.filename else ""
+            raise DatabaseError(
+                f"the disk is full: {error.strerror}{where}", "free some space"
+            ) from error
         raise PluginError(
             f"plugin '{plugin.name}' ({plugin.source}): '{command}': {describe(error)}",
             "--debug shows where, if you are its author",

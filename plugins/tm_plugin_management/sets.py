@@ -149,6 +149,11 @@ def use_set(name: str, user: bool) -> None:
         unset_config_value(path, "plugins.set", dry_run=run.output.dry_run)
         run.output.say("No plugin set is used any more")
         return
-    run.workspace.sets.chain(name)
+    config = run.workspace.config
+    for one in run.workspace.sets.chain(name):
+        config = config.with_layer(one.layer)
+    # With one that cannot be used no command could run, not even the one that takes it back.
+    manifests = [one.manifest for one in run.workspace.host.installed if one.manifest is not None]
+    config.check(manifests)
     set_config_value(path, "plugins.set", name, dry_run=run.output.dry_run)
     run.output.say(f"Plugin set '{name}' is used")

@@ -8,11 +8,13 @@ these only `python -m pytest` is run, the others must be ones that are known.
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import sqlite3
 import subprocess
 import sys
+import textwrap
 import tomllib
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,6 +23,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tm_core.api import HOOKS
 from tm_core.testing import Cli, run_readme
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -29,7 +32,7 @@ PAGES = sorted(
     page
     for page in DOCS.rglob("*.md")
     if page.relative_to(DOCS).parts[0] not in ("examples", "reference")
-    and page.name != "postgresql.md"  # needs a server; plugins/tm_postgres/tests have one
+    and page.name != "postgresql.md"  # has a test of its own, with a server
 )
 _BLOCK = re.compile(
     r'^(?P<fence>`{3,})(\w*)(?: title="([^"]+)")?\n(.*?)^(?P=fence)$', re.MULTILINE | re.DOTALL
@@ -106,14 +109,15 @@ class Reader:
         source = self.folder / "src"
         return [str(self.site), str(source if source.is_dir() else self.folder)]
 
-    def run(self, *command: str) -> None:
-        """Run a program that must succeed."""
+    def run(self, *command: str, **environ: str) -> None:
+        """Run a program that must succeed, with these further variables."""
         binaries = str(Path(sys.executable).parent)
         done = subprocess.run(
             command,
             cwd=self.folder,
             env={
                 **os.environ,
+                **environ,
                 "PATH": os.pathsep.join([binaries, os.environ["PATH"]]),
                 "PYTHONPATH": os.pathsep.join(self.path),
             },
@@ -123,6 +127,12 @@ class Reader:
             timeout=120,
         )
         assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+
+
+def read_as_configuration(text: str, folder: Path) -> None:
+    """The project's configuration file: there must be nothing to say about it."""
+    (folder / ".task-orchestrator" / "config.yaml").write_text(text, encoding="utf-8")
+    assert Cli(folder)("config", "show").err == ""
 
 
 def earlier_store(folder: Path) -> None:
@@ -176,5 +186,45 @@ def test_a_page_does_what_it_says(
             reader.run("bash", "-euo", "pipefail", "-c", block.text)
         elif block.language == "python":
             reader.run(sys.executable, "-c", block.text)
+        elif block.language == "yaml":
+            read_as_configuration(block.text, reader.folder)
         else:
             assert block.language in ("console", "text"), f"{page.name}: {block.language}"
+
+
+def test_the_page_about_postgresql(reader: Reader, tm_postgres: str) -> None:
+    """What `tm` does of it; the server's set-up and its own tools are left out."""
+    import psycopg
+
+    page = DOCS / "how-to" / "postgresql.md"
+    url = f"{tm_postgres}{'&' if '?' in tm_postgres else '?'}schema=docs_page"
+    cli = Cli(reader.folder)
+    cli("init")
+    cli.add("Carried over")
+    try:
+        for block in blocks(page):
+            if block.language == "bash" and "tm store copy" in block.text:
+                reader.run("bash", "-euo", "pipefail", "-c", block.text, TM_DB_PATH=url)
+            elif block.language == "python":
+                code = re.sub(r'"postgresql://[^"]+"', repr(url), block.text)
+                reader.run(sys.executable, "-c", code)
+        titles = {task["title"] for task in cli("--store", url, "list", "--json").json}
+        assert titles == {"Carried over", "From a thread"}
+        assert "Carried over" in cli("-C", "new-folder", "list").out
+    finally:
+        with psycopg.connect(tm_postgres, autocommit=True) as connection:
+            connection.execute("DROP SCHEMA IF EXISTS docs_page CASCADE")
+
+
+def test_the_examples_of_the_hooks_can_be_read_by_python() -> None:
+    """They are parts of a module, so they are parsed and not run."""
+    text = (DOCS / "reference" / "hooks.md").read_text(encoding="utf-8")
+    examples = re.findall(r"(?:^    .*\n|^\n(?=    ))+", text, re.MULTILINE)
+    assert len(examples) > 10
+    for example in examples:
+        ast.parse(textwrap.dedent(example))
+
+
+def test_the_drawing_has_a_place_for_each_hook() -> None:
+    drawing = (DOCS / "explanation" / "hooks.svg").read_text(encoding="utf-8")
+    assert [hook for hook in HOOKS if not re.search(rf"\b{hook}\b", drawing)] == []

@@ -104,6 +104,8 @@ class SQLite:
         except DatabaseError:
             self._connection.close()
             raise
+        self._place = os.path.abspath(self.url)
+        self._identity = _identity(self._place)
 
     def _connect(self, path: str, create: bool) -> sqlite3.Connection:
         mode = "rwc" if create else "rw"
@@ -197,6 +199,13 @@ class SQLite:
                 self._depth -= 1
             return
         with self._lock:
+            # What is written into a file that has no name any more is lost with its last reader.
+            if _identity(self._place) != self._identity:
+                raise DatabaseError(
+                    f"the store {self.url} was removed or replaced while it was open;"
+                    " nothing was written",
+                    "open it again",
+                )
             self._run("BEGIN IMMEDIATE")
             self._depth = 1
             try:
@@ -550,6 +559,15 @@ def _guard(found: re.Match[str]) -> str:
         f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table}\n"
         f"WHEN EXISTS (SELECT 1 FROM {table} WHERE seq = NEW.seq OR id = NEW.id)\n{refuse}"
     )
+
+
+def _identity(path: str) -> tuple[int, int]:
+    """Which file has this name; zeros for none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return 0, 0
+    return status.st_dev, status.st_ino
 
 
 def _row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> Row:

@@ -49,6 +49,14 @@ def test_a_set_is_used_and_left_again(teams: Cli) -> None:
     assert teams("config", "get", "list.limit").out == "50\n"
 
 
+@pytest.mark.parametrize("text", ["features: {enable: [x]}", "plugins: {disable: 3}"])
+def test_a_set_that_cannot_be_used_is_not_named(tm_cli: Cli, text: str) -> None:
+    """Otherwise no command could run any more, not even the one that takes it back."""
+    (tm_cli.folder / "bad.yaml").write_text(text, "utf-8")
+    assert "correct it there" in tm_cli("plugins", "set", "use", "./bad.yaml", code=1).err
+    assert tm_cli("list", "-q").err == ""
+
+
 def test_what_stands_above_a_set_wins(teams: Cli) -> None:
     teams("plugins", "set", "use", "backend")
     teams("config", "set", "list.limit", "9")
