@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tm_core.api import HOOKS
 from tm_core.testing import Cli, run_readme
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -222,3 +223,8 @@ def test_the_examples_of_the_hooks_can_be_read_by_python() -> None:
     assert len(examples) > 10
     for example in examples:
         ast.parse(textwrap.dedent(example))
+
+
+def test_the_drawing_has_a_place_for_each_hook() -> None:
+    drawing = (DOCS / "explanation" / "hooks.svg").read_text(encoding="utf-8")
+    assert [hook for hook in HOOKS if not re.search(rf"\b{hook}\b", drawing)] == []
