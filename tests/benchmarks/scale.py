@@ -309,7 +309,8 @@ def main() -> None:
         if options.runs:
             processes = as_commands(folders, scratch, options.runs)
             rows += [row for size in sizes for row in processes[size].told(size)]
-    rows.sort(key=lambda row: list(dict.fromkeys(r["what"] for r in rows)).index(row["what"]))
+    order = list(dict.fromkeys(row["what"] for row in rows))
+    rows.sort(key=lambda row: order.index(row["what"]))
     print(table(rows))
     print(f"load after: {os.getloadavg()[0]:.1f}")
     if options.json:
