@@ -764,8 +764,7 @@ class TaskManager:
                 yield Finding("error", f"plugin {name}", f"health check: {describe(error)}")
 
     def _observed(self) -> bool:
-        hooks = (self.host.manifest(name).hooks for name in self.host.enabled)
-        return bool(self._changes.first_seq) and any("event_handlers" in each for each in hooks)
+        return bool(self._changes.first_seq) and bool(self.host.declaring("event_handlers"))
 
     def _note(self) -> None:
         if self._observed():

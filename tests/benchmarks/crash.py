@@ -403,15 +403,16 @@ def check(board: Board, plan: Plan, printed: list[str]) -> int:
     return sum(count - 1 for count in handled.values())
 
 
-def harness(scratch: Path, url: str, runs: int, seed: int) -> list[dict[str, Any]]:
-    """Kill so many times; gives a row for each kind of command."""
+def harness(scratch: Path, url: str, runs: int, seconds: float, seed: int) -> list[dict[str, Any]]:
+    """Kill so many times, or for so long; gives a row for each kind of command."""
+    end = time.monotonic() + (seconds or float("inf"))
     chance = random.Random(seed)
     names = list(SCENARIOS)
     rows = {name: collections.Counter[str]() for name in names}
     spans = dict.fromkeys(names, FIRST_SPAN)
     board = Board(scratch / "store-0", url, 120)
     kills = twice = number = 0
-    while kills < runs:
+    while kills < runs and time.monotonic() < end:
         name = names[number % len(names)]
         number += 1
         row = rows[name]
@@ -473,6 +474,7 @@ def main(arguments: Sequence[str]) -> None:
         return
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=100, metavar="N", help="kills")
+    parser.add_argument("--seconds", type=float, default=0, metavar="N", help="at most so long")
     parser.add_argument("--url", default="", help="a PostgreSQL server, instead of files")
     parser.add_argument("--postgres", action="store_true", help="one's own, while it runs")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
@@ -483,7 +485,7 @@ def main(arguments: Sequence[str]) -> None:
         server(options.url, options.postgres) as url,
         tempfile.TemporaryDirectory(prefix="tm-crash-") as scratch,
     ):
-        rows = harness(Path(scratch), url, options.runs, options.seed)
+        rows = harness(Path(scratch), url, options.runs, options.seconds, options.seed)
     total = {name: sum(row.get(name, 0) for row in rows) for name in COLUMNS}
     print(f"seed {options.seed}, {time.monotonic() - begun:.0f} s, load {os.getloadavg()[0]:.1f}")
     print("| commands | " + " | ".join(COLUMNS) + " |")

@@ -62,8 +62,7 @@ class Outbox:
         """Note whose handlers the events from `first` on wait for, in their transaction."""
         patterns = {
             name: hook.when or ("*",)
-            for name in self._host.enabled
-            if (hook := self._host.manifest(name).hooks.get("event_handlers")) is not None
+            for name, (_, hook) in self._host.declaring("event_handlers").items()
         }
         self._own = {}
         if not patterns:

@@ -74,6 +74,8 @@ class Host:
         self._unusable: dict[tuple[str, str], tuple[str, Exception]] = {}
         """Why a plugin's module gives none of its hooks (""), or not this one; found by a hook."""
         self._declared: dict[str, tuple[Installed, Field]] | None = None
+        self._declaring: dict[str, dict[str, tuple[Installed, Hook]]] = {}
+        """By hook, because a change asks for several, and each time there would be all plugins."""
 
     def _blame_start(self, one: Installed) -> None:
         self.failures.append(Failure(one.name, one.source, "start", one.error))
@@ -119,6 +121,17 @@ class Host:
         assert manifest is not None
         return manifest
 
+    def declaring(self, hook: str) -> Mapping[str, tuple[Installed, Hook]]:
+        """The enabled plugins that declare a hook, by name, in their order; loads none."""
+        found = self._declaring.get(hook)
+        if found is None:
+            found = self._declaring[hook] = {
+                name: (one, where)
+                for name, one in self.enabled.items()
+                if (where := self.manifest(name).hooks.get(hook)) is not None
+            }
+        return found
+
     def manifests(self) -> list[Plugin]:
         """The manifests of all plugins that can be used, on or off."""
         return [one.manifest for one in self.installed if one.manifest is not None]
@@ -130,6 +143,7 @@ class Host:
     def drop(self, name: str, cause: str) -> None:
         """Turn a plugin off for this process, because the store cannot serve it."""
         del self.enabled[name]
+        self._declaring.clear()
         self.dropped[name] = cause
         self._declared = None
 
@@ -249,8 +263,8 @@ class Host:
 
     def parts(self) -> frozenset[str]:
         """What the enabled plugins care for when they take part in a change."""
-        hooks = (self.manifest(name).hooks.get("task_write") for name in self.enabled)
-        return frozenset(name for hook in hooks if hook is not None for name in hook.when)
+        hooks = self.declaring("task_write").values()
+        return frozenset(name for _, hook in hooks for name in hook.when)
 
     def feature_of(self, field: str) -> str:
         """The installed plugin, on or off, that declares a field; empty if none does."""
@@ -329,9 +343,8 @@ class Host:
         """
         names = None if touched is None else set(touched)
         wanted: dict[str, Installed] = {}
-        for one in self.enabled.values():
-            where = self.manifest(one.name).hooks.get(hook)
-            if where is None or (only is not None and one.name not in only):
+        for name, (one, where) in self.declaring(hook).items():
+            if only is not None and name not in only:
                 continue
             if names is not None and where.when and names.isdisjoint(where.when):
                 continue
@@ -387,9 +400,8 @@ class Host:
         """The enabled plugins that declare a hook and whose module could not be used for it."""
         return [
             one
-            for one in self.enabled.values()
-            if (where := self.manifest(one.name).hooks.get(hook)) is not None
-            and self._fault(_registration(one, where), hook) is not None
+            for one, where in self.declaring(hook).values()
+            if self._fault(_registration(one, where), hook) is not None
         ]
 
     def _hookimpls(self, hook: str) -> list[Any]:
