@@ -841,7 +841,9 @@ class TaskManager:
         _, function, signature = self._callable[command]
 
         def method(*arguments: Any, **named: Any) -> Any:
-            return self.run(command, plugin, function, signature, signature.given(arguments, named))
+            return self.perform(
+                command, plugin, function, signature, signature.given(arguments, named)
+            )
 
         method.__name__ = method_name(command)
         method.__doc__ = function.__doc__
@@ -851,7 +853,7 @@ class TaskManager:
         )
         return method
 
-    def run(
+    def perform(
         self,
         command: str,
         plugin: Installed,
@@ -922,7 +924,7 @@ class TaskManager:
         try:
             action = named_action(command, given) if key else command
             with self.options(key=key, action=action, expected=expected):
-                return self.run(command, plugin, function, signature, given)
+                return self.perform(command, plugin, function, signature, given)
         except AlreadyDone as done:
             return self.task_of(done.transaction_id)
 

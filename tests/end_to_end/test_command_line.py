@@ -655,7 +655,8 @@ def test_an_init_that_was_interrupted_is_completed_by_the_next(tm_environ: Path)
 def test_a_store_is_private_and_kept_out_of_version_control(tm: Process) -> None:
     store = tm.folder / ".task-orchestrator"
     assert store.stat().st_mode & 0o077 == 0
-    assert (store / ".gitignore").read_text().splitlines() == ["*", "!.gitignore", "!config.yaml"]
+    kept = ["!.gitignore", "!config.yaml", "!plugins.lock"]
+    assert (store / ".gitignore").read_text().splitlines() == ["*", *kept]
 
 
 # Configuration commands

@@ -29,6 +29,7 @@ from tm_core.api import (
     Finding,
     Foreign,
     Hook,
+    NotFound,
     Plugin,
     PluginError,
     Problem,
@@ -39,7 +40,9 @@ from tm_core.api import (
     ValidationError,
     hookimpl,
 )
+from tm_core.command_line.invocation import Invocation
 from tm_core.hookspecs import HOOKS
+from tm_core.model import CommandEnd
 from tm_core.storage.sqlite import SQLiteBackend
 from tm_core.testing import Cli
 
@@ -832,6 +835,7 @@ EXERCISES: dict[str, Callable[[TaskManager], object]] = {
     "task_reading": lambda tm: tm.ask(as_of="x"),
     "metric_calculators": lambda tm: tm.ask(),
     "event_handlers": lambda tm: tm.add("x"),
+    "command_ended": lambda tm: Invocation(as_json=False, workspace=tm.workspace).end(),
     "config_providers": lambda tm: None,  # opening the store asks for them
     "health_checks": lambda tm: list(tm.health()),
     "storage_backends": lambda tm: TaskManager.open(
@@ -889,6 +893,40 @@ def test_every_hook_is_documented() -> None:
         assert "Runs" in (getattr(Hooks, hook).__doc__ or "") or hook == "event_handlers", hook
 
 
+# command_ended
+
+
+def test_command_ended_works(make: Make, store: Open) -> None:
+    ends: list[CommandEnd] = []
+    tm = store(make(command_ended=lambda end: ends.append(end)))
+    run = Invocation(as_json=False, workspace=tm.workspace)
+    run.error = NotFound("no such task")
+    run.end()
+    (end,) = ends
+    assert end.error is run.error
+    assert end.failures == ()
+
+
+def test_command_ended_is_called_for_the_ends_that_it_names(make: Make, store: Open) -> None:
+    ends: list[CommandEnd] = []
+    tm = store(make(when=("failed",), command_ended=lambda end: ends.append(end)))
+    for error in (None, NotFound("no such task"), OSError("broken")):
+        run = Invocation(as_json=False, workspace=tm.workspace)
+        run.error = error
+        run.end()
+    assert [str(end.error) for end in ends] == ["broken"]
+
+
+def test_command_ended_raises(
+    make: Make, store: Open, said: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line says so; the command is done, so that nothing can stop it any more."""
+    tm = store(make(command_ended=boom))
+    Invocation(as_json=False, workspace=tm.workspace).end()
+    assert said == blamed("command_ended")
+    assert capsys.readouterr().out == ""
+
+
 # task_reading
 
 
@@ -902,7 +940,7 @@ def test_task_reading_works(make: Make, store: Open) -> None:
         database.execute("CREATE TEMPORARY TABLE task AS SELECT * FROM task")
         database.execute("UPDATE task SET title = 'as it was'")
         yield
-        database.execute("DROP TABLE temp.task")
+        database.execute("DROP TABLE task")  # the temporary one, which hides the store's
         seen.append("left")
 
     def task_reading(ctx: Context, options: Any, given: Any) -> Any:
@@ -1142,7 +1180,8 @@ def test_a_required_plugin_that_cannot_be_loaded_stops_every_command(store: Open
 
 
 @pytest.mark.parametrize(
-    "hook", sorted({*HOOKS} - {"storage_backends", "health_checks", "config_providers"})
+    "hook",
+    sorted({*HOOKS} - {"command_ended", "storage_backends", "health_checks", "config_providers"}),
 )
 def test_tm_strict_raises_what_the_plugin_raised(
     hook: str, make: Make, store: Open, monkeypatch: pytest.MonkeyPatch

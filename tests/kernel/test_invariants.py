@@ -107,6 +107,7 @@ LAYERS = """
     engine.outbox  engine.undo  engine.plugin_context
     manager
     command_line.completion  command_line.run
+    command_line.parameters
     api  command_line.invocation
     command_line.init  command_line.cli
     testing.backends  testing.clock  testing.command_line

@@ -95,8 +95,8 @@ def test_the_index_is_private_and_whole(cache: Path, listed: Callable[..., Any])
 def test_a_changed_manifest_is_noticed(site: Any, listed: Callable[..., Any]) -> None:
     site.install("probe", MANIFEST.format(name="probe", summary="old"))
     assert listed()["probe"]["summary"] == "old"
-    site.write("tp_probe/__init__.py", MANIFEST.format(name="probe", summary="new"))
-    assert listed()["probe"]["summary"] == "new"
+    site.write("tp_probe/__init__.py", MANIFEST.format(name="probe", summary="newer"))
+    assert listed()["probe"]["summary"] == "newer"
 
 
 def test_a_new_and_a_removed_distribution_are_noticed(

@@ -287,7 +287,7 @@ class Invocation:
                 action=action,
                 expected=self._expected(command, given),
             ):
-                result = manager.run(
+                result = manager.perform(
                     command.full, command.plugin, command.function, command.signature, given
                 )
         except AlreadyDone as done:
