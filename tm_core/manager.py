@@ -526,7 +526,7 @@ class TaskManager:
     ) -> Iterator[Task]:
         """As `find`, one at a time and in bounded memory, without details."""
         condition, parameters = self.condition(where, status=status)
-        order = "task.created_at DESC, task.id"
+        order = "task.created_at DESC, task.id DESC"
         if sort:
             from .language.expressions import compile_sort
 

@@ -377,8 +377,12 @@ def test_run_holds_the_task_for_its_command(tm_cli: Cli, tm_process: Process) ->
     assert outcome["seconds"] > 0
     assert tm_cli.show(task)["status"] == "pending"
     # The same request again starts nothing.
-    again = tm_process("--actor", "ann", "run", task, "--", "false", TM_REQUEST_ID="once")
+    words = ("--actor", "ann", "run", task, "--", sys.executable, "-c", script)
+    again = tm_process(*words, TM_REQUEST_ID="once")
+    assert again.out == ""
     assert "Done before" in again.err
+    other = ("--actor", "ann", "run", task, "--", "false")
+    assert "with other values" in tm_process(*other, code=6, TM_REQUEST_ID="once").err
 
 
 def test_run_for_a_program_gives_the_outcome_alone(tm_cli: Cli, tm_process: Process) -> None:

@@ -51,7 +51,7 @@ def test_an_update_may_complete_with_a_summary(tm_cli: Cli) -> None:
 @pytest.mark.parametrize("summary", ["a\0b", "x" * 100_001, "\udcff"])
 def test_a_bad_summary_refuses_the_completion(tm_cli: Cli, summary: str) -> None:
     task = tm_cli.add("x")
-    assert "completion_summary" in tm_cli("complete", task, "--summary", summary, code=5).err
+    assert "tm: --completion-summary " in tm_cli("complete", task, "--summary", summary, code=5).err
     assert tm_cli.show(task)["status"] == "pending"
 
 

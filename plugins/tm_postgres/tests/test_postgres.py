@@ -249,7 +249,7 @@ def test_a_shared_store_is_changed_only_on_request(
     with tm_store.database.transaction():
         tm_store.database.execute("DELETE FROM migration WHERE owner = 'feedback'")
         tm_store.database.execute("DELETE FROM schema_fingerprint")
-        tm_store.database.execute("DROP TABLE feedback_review")
+        tm_store.database.execute("DROP TABLE feedback_review CASCADE")
     monkeypatch.delenv("TM_POSTGRES_SOLE_USER")
     with pytest.raises(Conflict, match=r"lacks 1 migration") as caught:
         TaskManager.open(str(tm_cli.folder))
