@@ -60,7 +60,7 @@ class Field(NamedTuple):
     """False: no column. The plugin finds the value in `Change.options` and keeps it itself."""
     sql: str = ""
     """For a field that is not stored: an SQL expression over `task`, which makes the name usable in
-    filters, and on `list` if `on` says so."""
+    filters, and on `list` if `on` says so. One of type `bool` gives 1 or 0, on every engine."""
     default: Any = None
     """What every task has unless it is told otherwise, those from before the field included. A
     field with a default cannot be cleared. With `choices_setting`, where the setting lacks it, the
