@@ -215,6 +215,7 @@ def test_trees_come_in_pages(tm_cli: Cli) -> None:
     assert "1 shown" in tm_cli("-c", "list.limit=1", "tree").err
 
 
+@pytest.mark.only_backend("sqlite")  # thousands of round trips take a minute
 def test_a_chain_of_thousands(tm_cli: Cli, tm_open: Callable[..., TaskManager]) -> None:
     store = tm_open()
     with store.transaction():
