@@ -211,6 +211,8 @@ def test_its_methods_say_that_it_is_off(
         assert name in dir(manager)
     manager = opened(settings=[f"plugins.disable={feature}"])
     for name in names:
+        if hasattr(TaskManager, name):
+            continue  # a command over what the kernel does in any case
         with pytest.raises(FeatureDisabled, match=f"feature '{feature}' is disabled") as caught:
             getattr(manager, name)
         assert caught.value.exit_code == 8
