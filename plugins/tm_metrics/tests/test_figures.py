@@ -21,6 +21,8 @@ from tm_core.api import (
 from tm_core.testing import Cli, run_readme
 from tm_metrics.calculator import MetricsCalculator
 
+pytestmark = pytest.mark.every_backend
+
 Open = Callable[..., TaskManager]
 
 LABELS = Plugin(
