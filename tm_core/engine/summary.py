@@ -7,7 +7,6 @@ from typing import Any
 from tm_core.language.values import visible
 from tm_core.model import Event
 
-
 _TOLD_OTHERWISE = ("rows", "forced", "refused", "plugins", "before", "after")
 
 
