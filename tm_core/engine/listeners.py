@@ -1,4 +1,4 @@
-"""Which handlers want an event: asked of their plugins once, and by an event's type from then on."""
+"""Which handlers want an event: their plugins are asked once, and from then on its type tells."""
 
 from __future__ import annotations
 

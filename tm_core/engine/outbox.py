@@ -184,10 +184,9 @@ class Outbox:
             well = True
             for each in listeners:
                 row = places.get(each.consumer) or {"seq": since, "retry_at": None, "failures": 0}
-                if (row["retry_at"] or "") > self._clock():
-                    well = False
-                elif not self._serve_one(each, int(row["seq"]), int(row["failures"]), allowance):
-                    well = False
+                paused = (row["retry_at"] or "") > self._clock()
+                come, failures = int(row["seq"]), int(row["failures"])
+                well &= not paused and self._serve_one(each, come, failures, allowance)
             if not well:
                 return False
             if self._places.caught_up(plugin, consumers):
@@ -197,8 +196,7 @@ class Outbox:
         self, listener: Listener, seq: int, failures: int, allowance: _Allowance
     ) -> bool:
         """Serve one handler from after event `seq`; False if it did not come to the end."""
-        consumer, pattern, turn = listener
-        name = turn.plugin.name
+        consumer, name = listener.consumer, listener.turn.plugin.name
         failed, well = None, True
         while well and failed is None:
             events = list(self._store.events("seq > ?", [seq], limit=_BATCH))
