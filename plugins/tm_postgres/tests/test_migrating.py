@@ -85,7 +85,7 @@ def killed_at(statement: int, cli: Cli, command: Sequence[str]) -> bool:
             left -= 1
             if left < 0:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return execute(*arguments, **named)  # type: ignore[arg-type]
+            return execute(*arguments, **named)  # type: ignore[call-overload]
 
         psycopg.Connection.execute = counting  # type: ignore[assignment, method-assign]
         code = 99
