@@ -153,7 +153,8 @@ def server(url: str) -> Iterator[str]:
 def main(arguments: Sequence[str]) -> None:
     """Race in turns and print a table."""
     if arguments[:1] == ["--work"]:
-        print(json.dumps(work(*arguments[1:4], float(arguments[4]))))
+        kind, url, schema, seconds = arguments[1:]
+        print(json.dumps(work(kind, url, schema, float(seconds))))
         return
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--workers", type=int, default=16)
