@@ -143,6 +143,13 @@ class Context(Protocol):
         only that there was one; see `readable`.
         """
 
+    def remember(self, result: str) -> None:
+        """Keep a text as the result that a repetition under the same key gives, as a `Document`.
+
+        For the running transaction; without a key it does nothing. An action that remembers nothing
+        gives, done again under its key, the task that it was about.
+        """
+
     def update(self, task_id: str, **fields: Any) -> Task:
         """Change a task in the running transaction, through all hooks, with an event of its own."""
 

@@ -31,7 +31,7 @@ from .errors import (
 from .language import values
 from .language.text import nearest
 from .language.when import instant_now
-from .model import Action, Change, Event, Field, Finding, Plugin, Task
+from .model import Action, Change, Document, Event, Field, Finding, Plugin, Task
 from .plugin_host.actions import Signature, signature_of
 from .plugin_host.host import Host
 from .plugin_host.registry import Installed, describe
@@ -947,7 +947,7 @@ class TaskManager:
             with self.options(key=key, action=action, expected=expected):
                 return self.perform(command, plugin, function, signature, given)
         except AlreadyDone as done:
-            return self.task_of(done.transaction_id)
+            return self.first_result(done)
 
     def _action(self, command: str) -> tuple[Installed, Callable[..., Any], Signature]:
         from .command_line.manifest import plugin as kernel
@@ -989,7 +989,13 @@ class TaskManager:
             with self.options(key=key, action=named_action(action, [arguments, named])):
                 return getattr(self, method_name(action))(*arguments, **named)
         except AlreadyDone as done:
-            return self.task_of(done.transaction_id)
+            return self.first_result(done)
+
+    def first_result(self, done: AlreadyDone) -> Any:
+        """What a repetition gives: the text that was kept, or the task that the write was about."""
+        if done.result is not None:
+            return Document(text for text in (done.result,))
+        return self.task_of(done.transaction_id)
 
     def task_of(self, transaction_id: str) -> Task | None:
         """The task that a transaction was about: that of its first event; None if it is gone."""

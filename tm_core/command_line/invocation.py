@@ -26,7 +26,7 @@ from tm_core.language.text import nearest, quote
 from tm_core.language.when import instant_now
 from tm_core.logs import log
 from tm_core.manager import TaskManager, explained
-from tm_core.model import Action, Command, CommandEnd, Field
+from tm_core.model import Action, Command, CommandEnd, Document, Field
 from tm_core.plugin_host.actions import Signature, signature_of
 from tm_core.plugin_host.host import Host
 from tm_core.plugin_host.registry import Installed, describe
@@ -292,12 +292,17 @@ class Invocation:
                 )
         except AlreadyDone as done:
             repeated = True
-            result = manager.task_of(done.transaction_id)
+            result = manager.first_result(done)
         if repeated:
             self.output.say("Done before under this key; nothing was written")
         self.output.tell_dry_run()
         if repeated and (
-            result is None or not (command.plugin.name == "kernel" or self.output.as_json)
+            result is None
+            or not (
+                command.plugin.name == "kernel"
+                or self.output.as_json
+                or isinstance(result, Document)
+            )
         ):
             return  # the view is for another result, and stdout is for data that was asked for
         self._show(command, result)

@@ -173,6 +173,9 @@ class PluginContext:
         changes = self._session().changes
         return changes.host.calls.entering(changes.event(event_type, task_id, data, private_to))
 
+    def remember(self, result: str) -> None:
+        self._session().changes.remember(result)
+
     def update(self, task_id: str, **fields: Any) -> Task:
         task: Task = self.tasks.update(task_id, **fields)
         return task

@@ -234,6 +234,10 @@ class Store:
             [key, action, transaction_id, at],
         )
 
+    def keep_result(self, key: str, result: str) -> None:
+        """Remember what came of the write that an idempotency key stands for."""
+        self.database.execute("UPDATE request SET result = ? WHERE key = ?", [result, key])
+
 
 def _quoted(name: str) -> str:
     """A column or table name, which never comes from a user but from a manifest or a plugin."""
