@@ -104,7 +104,10 @@ LAYERS = """
     storage.store  storage.archive  plugin_host.host
     workspace
     engine.changes
-    engine.outbox  engine.undo  engine.plugin_context
+    engine.outbox  engine.undo  engine.plugin_context  engine.opening
+    engine.reading
+    engine.writing
+    engine.performing
     manager
     command_line.completion  command_line.run
     command_line.parameters
