@@ -103,7 +103,7 @@ LAYERS = """
     storage.sqlite  storage.migrate
     storage.store  storage.archive  plugin_host.host
     workspace
-    engine.changes
+    engine.changes  engine.places  engine.listeners
     engine.outbox  engine.undo  engine.plugin_context  engine.opening
     engine.reading
     engine.writing
