@@ -12,7 +12,6 @@ from datetime import datetime
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
-from .context import Database, Row
 from .engine.changes import AlreadyDone, Changes, check_version, named_action
 from .engine.outbox import Outbox
 from .engine.plugin_context import PluginContext, Session
@@ -31,7 +30,7 @@ from .errors import (
 from .language import values
 from .language.text import nearest
 from .language.when import instant_now
-from .model import Action, Change, Event, Field, Finding, Plugin, Task
+from .model import Action, Change, Field, Finding, Plugin, Task
 from .plugin_host.actions import Signature, signature_of
 from .plugin_host.host import Host
 from .plugin_host.registry import Installed, describe
@@ -42,6 +41,7 @@ from .storage.store import Store, new_event_id, new_task_id
 from .workspace import Workspace
 
 if TYPE_CHECKING:
+    from .context import Database, Event, Row
     from .storage.archive import Archives
 
 _ACTOR = Field("actor", "str", max_length=200)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from tm_core.model import Event
+from tm_core.record import Record
+
+if TYPE_CHECKING:
+    from tm_core.context import Event
 
 _BOOKKEEPING = ("version", "updated_at")
 """Fields that follow from every change."""
 
 
-class Entry(NamedTuple):
+class Entry(Record):
     """One event, for an auditor."""
 
     event: int
@@ -38,7 +41,7 @@ class Entry(NamedTuple):
     """As it is in the log."""
 
 
-class Trail(NamedTuple):
+class Trail(Record):
     """Entries, newest first."""
 
     entries: list[Entry]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
-from tm_core.context import Context
 from tm_core.errors import TmError, UsageError
-from tm_core.model import OPEN, STATUSES, Event, Task
+from tm_core.model import OPEN, STATUSES, Task
 from tm_core.plugin_host.actions import Param, TaskId
+from tm_core.record import Record
 
-from .audit import Trail, trail
+if TYPE_CHECKING:
+    from tm_core.context import Context, Event
+
+    from .audit import Trail
 
 
-class Page(NamedTuple):
+class Page(Record):
     """Some of the tasks that match."""
 
     tasks: list[Task]
@@ -34,7 +37,7 @@ class Page(NamedTuple):
         return [task.as_dict() for task in self.tasks]
 
 
-class Bulk(NamedTuple):
+class Bulk(Record):
     """What was, or would be, done to all tasks that match."""
 
     verb: str
@@ -281,7 +284,11 @@ def log(
         archived = ctx.tasks.store.archived_up_to()
         if archived > after:
             ctx.warn(f"events up to {archived} were archived, and are not shown")
-    return trail(events) if audit else events
+    if audit:
+        from .audit import trail
+
+        return trail(events)
+    return events
 
 
 def undo(

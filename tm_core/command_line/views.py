@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tm_core.language.values import visible
-from tm_core.model import Event, Task
+from tm_core.model import Task
 
-from .audit import Trail
 from .output import Output
 from .verbs import Bulk, Page
+
+if TYPE_CHECKING:
+    from tm_core.context import Event
+
+    from .audit import Trail
 
 _INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
 """How the store holds a time, whosever field it is."""
@@ -128,7 +132,7 @@ def deleted(result: Task | Bulk, out: Output) -> None:
 
 def logged(found: list[Event] | Trail, out: Output) -> None:
     """One line for each event."""
-    if isinstance(found, Trail):
+    if not isinstance(found, list):
         _audited(found, out)
         return
     rows = [

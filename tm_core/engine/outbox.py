@@ -19,16 +19,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tm_core.context import Context, Relaxed, Row
 from tm_core.language.when import instant_now, parse_instant
-from tm_core.model import Event
 from tm_core.plugin_host.host import Host
 from tm_core.plugin_host.registry import Installed, describe
 from tm_core.storage.store import Store
 
 from .privacy import readable
+
+if TYPE_CHECKING:
+    from tm_core.context import Context, Event, Row
 
 _CLAIM = "10m"
 _BATCH = 200
@@ -145,7 +146,10 @@ class Outbox:
     def _relaxed(self) -> AbstractContextManager[None]:
         """A transaction for places: should it be lost with the power, events come again."""
         database = self._store.database
-        return database.relaxed() if isinstance(database, Relaxed) else database.transaction()
+        # `Relaxed` is a protocol, whose definition would cost more than the question.
+        begin: Callable[[], AbstractContextManager[None]]
+        begin = getattr(database, "relaxed", database.transaction)
+        return begin()
 
     def _serve_all(
         self, name: str, handlers: Sequence[tuple[Installed, str, str, Any]], seq: int

@@ -12,11 +12,12 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tm_core.configuration.cache import read_json, write_json_atomically
 from tm_core.configuration.settings import RESERVED_NAMES
 from tm_core.model import API_VERSION, FIELD_TYPES, Action, Command, Field, Hook, Plugin, Setting
+from tm_core.record import Record
 
 if TYPE_CHECKING:
     from tm_core.configuration.sets import PluginSet
@@ -33,7 +34,7 @@ _NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 _FIELD_NAME = r"[a-z][a-z0-9_]*"
 
 
-class Installed(NamedTuple):
+class Installed(Record):
     """A plugin that is there, or the reason why it cannot be used."""
 
     name: str

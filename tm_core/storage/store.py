@@ -8,15 +8,15 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tm_core.context import Database, Row
 from tm_core.errors import Conflict, NotFound
 from tm_core.language import values
-from tm_core.model import Event, Field, Task
+from tm_core.model import Field, Task
 
 from .chain import LINKED, event_digest
 from .sqlite import encode
 
 if TYPE_CHECKING:
+    from tm_core.context import Database, Event, Row
     from tm_core.language.expressions import Column
 
 _BATCH = 500
