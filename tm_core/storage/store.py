@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tm_core.errors import Conflict, NotFound
 from tm_core.language import values
@@ -165,7 +165,8 @@ class Store:
         if limit:
             sql += f" LIMIT {int(limit)}"
         for row in self.database.stream(sql, parameters):
-            yield Event(**{**row, "data": json.loads(row["data"])})  # type: ignore[typeddict-item]
+            row["data"] = json.loads(row["data"])
+            yield cast("Event", row)
 
     def history(self) -> Iterator[Row]:
         """All events in their order, one at a time, as the log holds them: `data` is text."""
