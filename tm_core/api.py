@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .command_line.output import Output, json_shape
     from .command_line.run import Run, current_run, dry_run_option
     from .command_line.verbs import Page
-    from .command_line.views import listed, summary
+    from .command_line.views import listed
     from .configuration.cache import (
         cache_path,
         default_cache_folder,
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from .configuration.editing import unset_value as unset_config_value
     from .configuration.sets import PluginSet
     from .configuration.settings import Layer, parse_value
-    from .configuration.yaml_file import compose as compose_yaml
     from .configuration.yaml_file import parse_any as load_yaml
     from .configuration.yaml_file import parse_yaml
     from .context import (
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
     )
     from .engine.figures import Insight, Spread
     from .engine.privacy import readable
+    from .engine.summary import summary
     from .errors import (
         BadStatement,
         BlankStore,
@@ -77,7 +77,6 @@ if TYPE_CHECKING:
     from .language.values import check, check_records, visible
     from .language.when import (
         format_local,
-        format_relative,
         instant_now,
         parse_duration,
         parse_instant,
@@ -202,7 +201,6 @@ __all__ = [
     "check",
     "check_records",
     "check_schema",
-    "compose_yaml",
     "current_run",
     "default_cache_folder",
     "describe",
@@ -210,7 +208,6 @@ __all__ = [
     "dry_run_option",
     "event_digest",
     "format_local",
-    "format_relative",
     "held_migrations",
     "hookimpl",
     "instant_now",
@@ -255,7 +252,7 @@ _HOMES = {
     "command_line.output": "Output json_shape",
     "command_line.run": "Run current_run dry_run_option",
     "command_line.verbs": "Page",
-    "command_line.views": "listed summary",
+    "command_line.views": "listed",
     "configuration.cache": (
         "cache_path default_cache_folder read_json write_atomically write_json_atomically"
     ),
@@ -267,13 +264,14 @@ _HOMES = {
     ),
     "configuration.sets": "PluginSet",
     "configuration.settings": "Layer parse_value",
-    "configuration.yaml_file": "compose_yaml=compose load_yaml=parse_any parse_yaml",
+    "configuration.yaml_file": "load_yaml=parse_any parse_yaml",
     "context": (
         "Backend ConfigProvider Context Copies Database Event Handler MetricCalculator Portable "
         "Row SQLDialect TableShape TaskSet Upkeep Validator"
     ),
     "engine.figures": "Insight Spread",
     "engine.privacy": "readable",
+    "engine.summary": "summary",
     "errors": (
         "BadStatement BlankStore ConfigError Conflict DamagedStore DatabaseBusy DatabaseError "
         "ExpressionError FeatureDisabled InvalidValue NewerSchema NoStore NotFound "
@@ -283,11 +281,11 @@ _HOMES = {
     "language.expressions": "FUNCTIONS names parse",
     "language.text": "masked mentions nearest quote",
     "language.values": "check check_records visible",
-    "language.when": "format_local format_relative instant_now parse_duration parse_instant",
+    "language.when": "format_local instant_now parse_duration parse_instant",
     "manager": "TaskManager",
     "model": (
         "API_VERSION OPEN PRIORITIES STATUSES Action Availability Change Command CommandEnd "
-        "Document Event Failure Field Finding Foreign Hook Plugin Problem Setting Task"
+        "Document Failure Field Finding Foreign Hook Plugin Problem Setting Task"
     ),
     "plugin_host.actions": "Param TaskId signature_of",
     "plugin_host.host": "Host",

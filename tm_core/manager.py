@@ -374,7 +374,8 @@ class TaskManager:
         Raises:
             NotFound: There is no such task.
             Conflict: It is completed already, or was changed meanwhile.
-            ValidationError: A rule refuses it; nothing was written.
+            ValidationError: A rule refuses it; the task is as it was. That its criteria refused it
+                is an event of its own, `task.completion_refused`.
         """
         fields = {**fields, "status": "completed"}
         return self._change("complete", task_id, fields, if_version=if_version, force=force)

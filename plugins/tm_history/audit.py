@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-from tm_core.record import Record
-
-if TYPE_CHECKING:
-    from tm_core.context import Event
+from tm_core.api import Event
 
 _BOOKKEEPING = ("version", "updated_at")
 """Fields that follow from every change."""
 
 
-class Entry(Record):
+class Entry(NamedTuple):
     """One event, for an auditor."""
 
     event: int
@@ -41,7 +38,7 @@ class Entry(Record):
     """As it is in the log."""
 
 
-class Trail(Record):
+class Trail(NamedTuple):
     """Entries, newest first."""
 
     entries: list[Entry]
