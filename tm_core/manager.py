@@ -42,7 +42,7 @@ from .workspace import Workspace
 
 if TYPE_CHECKING:
     from .context import Database, Event, Row
-    from .storage.archive import Archives
+    from .storage.archive import Archive, Archives
 
 _ACTOR = Field("actor", "str", max_length=200)
 _KEY = Field("key", "str", max_length=500)
@@ -604,12 +604,20 @@ class TaskManager:
     def _readable(self, event: Event) -> Event:
         return {**event, "data": readable(event["data"], self.actor)}
 
-    def history(self) -> Iterator[Row]:
+    def history(
+        self, unreadable: Callable[[Archive, DatabaseError], None] | None = None
+    ) -> Iterator[Row]:
         """All events in their order, one at a time, as the log holds them: `data` is JSON text.
 
-        The archived ones come first. Raises DatabaseError where an archive is not well.
+        The archived ones come first.
+
+        Args:
+            unreadable: Told of an archive that is missing or not what was written, and left out.
+
+        Raises:
+            DatabaseError: There is such an archive, and nobody is told.
         """
-        yield from self.archived()
+        yield from self.archives.events(unreadable)
         yield from self.store.history()
 
     @property
@@ -764,18 +772,15 @@ class TaskManager:
             except Exception as error:
                 yield Finding("error", f"plugin {name}", f"health check: {describe(error)}")
 
-    def _observed(self) -> bool:
-        return bool(self._changes.first_seq) and bool(self.host.declaring("event_handlers"))
-
     def _note(self) -> None:
-        if self._observed():
+        if self._changes.first_seq:
             self._outbox.note(self._changes.first_seq)
 
     def _deliver(self) -> None:
-        if not self._observed():
+        if not self._changes.first_seq:
             return
         try:
-            self._outbox.deliver()
+            self._outbox.deliver_noted()
         except DatabaseError as error:  # the write itself is done
             self.workspace.report(f"handlers were not called now, but will be: {error.message}")
 

@@ -39,7 +39,7 @@ class MigrationSet(Record):
     """Gives a step's SQL by its name. Called only for what is pending."""
 
 
-KERNEL_STEPS = ("0001_initial.sql", "0002_event_chain.sql")
+KERNEL_STEPS = ("0001_initial.sql", "0002_event_chain.sql", "0003_handlers_in_step.sql")
 
 
 def kernel_migrations() -> MigrationSet:
@@ -245,8 +245,14 @@ def _check_table(owner: str, step: str, statement: str) -> None:
 
 
 def statements(text: str) -> list[str]:
-    """A script's statements; a trigger's inner semicolons do not end it."""
+    """A script's statements; a trigger's inner semicolons do not end it.
+
+    One that only calls a function, as on a server, has none.
+    """
     import sqlite3
+
+    def ended() -> bool:
+        return sqlite3.complete_statement(current) or "EXECUTE FUNCTION" in current
 
     found: list[str] = []
     current = ""
@@ -254,7 +260,7 @@ def statements(text: str) -> list[str]:
         if not current.strip() and line.lstrip().startswith("--"):
             continue
         current += line
-        if line.rstrip().endswith(";") and sqlite3.complete_statement(current):
+        if line.rstrip().endswith(";") and ended():
             found.append(current.strip())
             current = ""
     if current.strip():

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _PAUSE = 0.05
 """Seconds between two looks for what others have written."""
+_HANGS = 600
+"""Seconds after which whoever serves handlers is no more waited for."""
 
 
 class SQLiteDialect:
@@ -56,7 +58,7 @@ class SQLiteDialect:
 
     def schema(self, text: str) -> str:
         text = text.replace("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT")
-        pattern = r"\{append_only (\w+)(?: past (\w+)\.(\w+))?\}"
+        pattern = r"\{append_only (\w+)(?: past (\w+)\.(\w+)| (again))?\}"
         return re.sub(pattern, _guard, text) if "{append_only" in text else text
 
 
@@ -232,6 +234,23 @@ class SQLite:
                 yield
         finally:
             self._run("PRAGMA synchronous = FULL")
+
+    @contextmanager
+    def serving(self) -> Iterator[bool]:
+        try:
+            file = os.open(self.url + "-outbox", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise _unwritable(self.url + "-outbox", error) from error
+        try:
+            mine = _lock(file, wait=False)
+            if mine:
+                os.utime(file)
+            else:
+                mine = time.time() - os.fstat(file).st_mtime > _HANGS
+            yield mine
+        finally:
+            _unlock(file)  # a process that a handler has forked holds it open
+            os.close(file)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -483,6 +502,9 @@ if sys.platform == "win32":
                     return False
                 time.sleep(0.005)
 
+    def _unlock(file: int) -> None:
+        """Windows lets go with the file."""
+
 else:
     import fcntl
 
@@ -493,6 +515,10 @@ else:
         except BlockingIOError:
             return False
         return True
+
+    def _unlock(file: int) -> None:
+        """Let go of a lock that this process holds."""
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _keep_counters(live: sqlite3.Connection, source: sqlite3.Connection) -> None:
@@ -555,6 +581,11 @@ def _guard(found: re.Match[str]) -> str:
             f"DROP TRIGGER {table}_no_delete;\n"
             f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}\n"
             f"WHEN OLD.seq > (SELECT COALESCE(MAX({found[3]}), 0) FROM {found[2]})\n{refuse}"
+        )
+    if found[4]:
+        return (
+            f"DROP TRIGGER {table}_no_delete;\n"
+            f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}\n{refuse}"
         )
     # The third is for REPLACE, which deletes without asking the second.
     return (
