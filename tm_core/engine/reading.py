@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tm_core.context import Database, Row
 from tm_core.errors import DatabaseError, NotFound
 from tm_core.language import values
-from tm_core.model import Event, Field, Task
+from tm_core.model import Field, Task
 from tm_core.plugin_host.host import Host
 from tm_core.storage.store import Store
 from tm_core.workspace import Workspace
@@ -17,6 +16,7 @@ from .plugin_context import PluginContext, Session
 from .privacy import readable
 
 if TYPE_CHECKING:
+    from tm_core.context import Database, Event, Row
     from tm_core.storage.archive import Archive, Archives
 
 
