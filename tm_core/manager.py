@@ -774,7 +774,7 @@ class TaskManager:
 
     def _note(self) -> None:
         if self._changes.first_seq:
-            self._outbox.note(self._changes.first_seq)
+            self._outbox.note(self._changes.first_seq, self._changes.types)
 
     def _deliver(self) -> None:
         if not self._changes.first_seq:

@@ -12,7 +12,7 @@ has let go. A process that dies leaves its row: the next command hands out what 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 from tm_core.context import Context, Exclusive
@@ -22,7 +22,7 @@ from tm_core.plugin_host.host import Host
 from tm_core.plugin_host.registry import describe
 from tm_core.storage.store import Store
 
-from .listeners import Listener, Listeners
+from .listeners import Listener, Listeners, Wanting
 from .places import IN_STEP, Failed, Places, Standing
 from .privacy import readable
 
@@ -56,16 +56,33 @@ class Outbox:
         )
         self._serving = False
         self._due = False
+        self._own: Standing | None = None
+        """As it is after the last transaction, if nothing waited before that."""
+        self._only: Event | None = None
+        """That transaction's event, if it was one."""
 
-    def note(self, first: int) -> None:
-        """Note in their transaction whether the events from `first` on wait for handlers."""
+    def note(self, first: int, types: Mapping[str, int]) -> None:
+        """Note in their transaction whether the events from `first` on wait for handlers.
+
+        Args:
+            first: The number of the first one.
+            types: How many there are of each type.
+        """
+        self._own = None
+        members = self._listeners.members()
+        if any(self._listeners.concerned(each) for each in types) and self._places.begin(
+            first - 1, members
+        ):
+            self._due = True
+            self._own = Standing(members, {IN_STEP: first - 1})
+            self._only = self._store.written(first) if sum(types.values()) == 1 else None
+            return
         standing = self._settled(self._places.read(), first - 1)
         self._due = bool(standing.waiting)
         if not standing.members or IN_STEP in standing.waiting:
             return
-        rows = self._store.database.query("SELECT DISTINCT type FROM event WHERE seq >= ?", [first])
-        members = set(standing.members.split())
-        if any(not members.isdisjoint(self._listeners.concerned(row["type"])) for row in rows):
+        in_step = set(standing.members.split())
+        if any(not in_step.isdisjoint(self._listeners.concerned(each)) for each in types):
             self._places.wait(first - 1)
             self._due = True
 
@@ -76,10 +93,9 @@ class Outbox:
 
     def _settled(self, standing: Standing, last: int) -> Standing:
         """Let the places tell of the plugins that are on; in a transaction."""
-        names = self._listeners.names()
-        if standing.members == _members(names, standing.waiting):
+        if standing.members == self._listeners.members(standing.waiting):
             return standing
-        return self._places.regroup(standing, names, last)
+        return self._places.regroup(standing, self._listeners.names(), last)
 
     def deliver(self) -> None:
         """Hand out what waits. Never raises for what a handler does."""
@@ -94,17 +110,21 @@ class Outbox:
                         return
                     left = self._serve()
                 # Whoever committed meanwhile, and was not let in, relies on this look.
-                more = not self._places.read().waiting.keys() <= left
+                more = not self._places.waiting().keys() <= left
         finally:
             self._serving = False
 
     def _serve(self) -> set[str]:
         """Serve all for whom something waits; gives those of `waiting` that wait on."""
-        standing = self._places.read()
-        if not standing.waiting:
+        own, self._own = self._own, None
+        waiting = self._places.waiting()
+        if not waiting:
             return set()
+        if own is not None and own.waiting == waiting:
+            return self._serve_in_step(own.members, own.waiting[IN_STEP], self._only)
+        standing = self._places.read()
         names = self._listeners.names()
-        if standing.members != _members(names, standing.waiting):
+        if standing.members != self._listeners.members(standing.waiting):
             with self._store.database.transaction():
                 standing = self._settled(self._places.read(), self._store.last_seq())
         left: set[str] = set()
@@ -115,12 +135,20 @@ class Outbox:
                 left.add(name)
         return left
 
-    def _serve_in_step(self, members: str, seq: int) -> set[str]:
-        """Serve those in step, from after event `seq`; gives who waits on."""
-        allowance = _Allowance(self._store.last_seq(), self._session)
+    def _serve_in_step(self, members: str, seq: int, known: Event | None = None) -> set[str]:
+        """Serve those in step, from after event `seq`; gives who waits on.
+
+        Args:
+            members: The plugins.
+            seq: The last event that they have dealt with.
+            known: The next one, if it is at hand.
+        """
+        begun = self._store.last_seq() if known is None else known["seq"]
+        allowance = _Allowance(begun, self._session)
         behind: set[str] = set()
+        events = self._after(seq) if known is None else [known]
         while True:
-            for event in list(self._store.events("seq > ?", [seq], limit=_BATCH)):
+            for event in events:
                 if not allowance.covers(event):
                     self._places.settle(seq, done=False)
                     return behind | {IN_STEP}
@@ -132,6 +160,10 @@ class Outbox:
                 seq = event["seq"]
             if self._places.settle(seq, done=True):
                 return behind
+            events = self._after(seq)
+
+    def _after(self, seq: int) -> list[Event]:
+        return list(self._store.events("seq > ?", [seq], limit=_BATCH))
 
     def _hand(self, event: Event, members: str, before: int) -> dict[str, dict[str, Failed | None]]:
         """Hand an event to those in step who want it.
@@ -142,28 +174,29 @@ class Outbox:
         # The history that comes with an imported task happened elsewhere: it is no news.
         if "imported" in event["data"]:
             return {}
-        concerned = self._listeners.concerned(event["type"]).intersection(members.split())
-        gone: dict[str, dict[str, Failed | None]] = {
-            name: {} for name in self._listeners.load(concerned)
-        }
+        gone: dict[str, dict[str, Failed | None]] = {}
         wanting = self._listeners.wanting(event, members)
-        for number, error in self._call(wanting, event).items():
-            plugin = wanting[number].turn.plugin.name
-            handlers = gone.setdefault(
-                plugin, dict.fromkeys(each.consumer for each in self._listeners.of(plugin))
+        if wanting is None:
+            concerned = self._listeners.concerned(event["type"]).intersection(members.split())
+            gone = {name: {} for name in self._listeners.load(concerned)}
+            well = " ".join(name for name in members.split() if name not in gone)
+            wanting = self._listeners.wanting(event, well) or Wanting(())
+        for listener, error in self._call(wanting, event):
+            plugin = listener.turn.plugin.name
+            every = (each.consumer for each in self._listeners.of(plugin))
+            gone.setdefault(plugin, dict.fromkeys(every))[listener.consumer] = Failed(
+                before, describe(error)
             )
-            handlers[wanting[number].consumer] = Failed(before, describe(error))
         return gone
 
-    def _call(self, listeners: tuple[Listener, ...], event: Event) -> Mapping[int, Exception]:
+    def _call(self, wanting: Wanting, event: Event) -> Iterator[tuple[Listener, Exception]]:
         """Call handlers with an event; gives what they raised, said already."""
         # What a handler gets it may pass on to anybody.
         given = {**event, "data": readable(event["data"], None)}
-        failed = self._host.calls.in_turn([each.turn for each in listeners], given)
-        for number, error in failed.items():
-            plugin, where, _ = listeners[number].turn
-            self._host.blame(plugin, where, error, committed=True)
-        return failed
+        for number, error in self._host.calls.in_turn(wanting.turns, given).items():
+            listener = wanting.listeners[number]
+            self._host.blame(listener.turn.plugin, listener.turn.where, error, committed=True)
+            yield listener, error
 
     def _part(self, gone: Mapping[str, Mapping[str, Failed | None]], before: int, seq: int) -> None:
         """Let plugins go on by themselves that did not take event `seq`, the one after `before`."""
@@ -199,7 +232,7 @@ class Outbox:
         consumer, name = listener.consumer, listener.turn.plugin.name
         failed, well = None, True
         while well and failed is None:
-            events = list(self._store.events("seq > ?", [seq], limit=_BATCH))
+            events = self._after(seq)
             if not events:
                 break
             for event in events:
@@ -207,8 +240,9 @@ class Outbox:
                     well = False
                     break
                 wanting = self._listeners.wanting(event, name)
-                if listener in wanting and "imported" not in event["data"]:
-                    for error in self._call((listener,), event).values():
+                wants = wanting is not None and listener in wanting.listeners
+                if wants and "imported" not in event["data"]:
+                    for _, error in self._call(Wanting([listener]), event):
                         failed = Failed(seq, describe(error))
                 if failed is not None:
                     break
@@ -221,11 +255,6 @@ class Outbox:
                 self._places.put(consumer, failed.seq)
             self._places.fail(consumer, failed, failures, self._clock())
         return False
-
-
-def _members(names: Collection[str], waiting: Collection[str]) -> str:
-    """Who is to be in step: all who are not behind."""
-    return " ".join(name for name in names if name not in waiting) if waiting else " ".join(names)
 
 
 class _Allowance:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tm_core.context import Relaxed, Row
 from tm_core.language.when import parse_instant
@@ -25,6 +25,11 @@ _READ = (
     "SELECT plugin, seq, '' AS members FROM waiting UNION ALL"
     " SELECT '', seq, members FROM delivery WHERE consumer = '/'"
 )
+_BEGIN = (
+    "INSERT INTO waiting (plugin, seq) SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM waiting)"
+    " AND EXISTS (SELECT 1 FROM delivery WHERE consumer = ? AND members = ?)"
+)
+_END = "DELETE FROM waiting WHERE plugin = '/' AND NOT EXISTS (SELECT 1 FROM event WHERE seq > ?)"
 
 
 class Standing(NamedTuple):
@@ -51,11 +56,31 @@ class Places:
         self._store = store
         self._database = store.database
         database = store.database
-        self._relaxed = database.relaxed if isinstance(database, Relaxed) else database.transaction
+        self._relaxed, self._execute_relaxed = (
+            (database.relaxed, database.execute_relaxed)
+            if isinstance(database, Relaxed)
+            else (database.transaction, self._execute)
+        )
 
     def relaxed(self) -> AbstractContextManager[None]:
         """A transaction for places: should it be lost with the power, events come again."""
         return self._relaxed()
+
+    def _execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        with self._database.transaction():
+            return self._database.execute(sql, parameters)
+
+    def begin(self, seq: int, members: str) -> bool:
+        """Note that something after event `seq` waits, if these are in step and nothing waits yet.
+
+        Gives whether it was so. One statement that tells and does all for nearly every transaction.
+        """
+        return bool(self._database.execute(_BEGIN, [IN_STEP, seq, IN_STEP, members]))
+
+    def waiting(self) -> dict[str, int]:
+        """What waits; as in `Standing`."""
+        rows = self._database.query("SELECT plugin, seq FROM waiting")
+        return {row["plugin"]: row["seq"] for row in rows}
 
     def read(self) -> Standing:
         """Who is in step, and what waits."""
@@ -116,17 +141,11 @@ class Places:
 
     def settle(self, seq: int, *, done: bool) -> bool:
         """Note how far those in step have come; False if they were `done`, and more has come."""
-        with self._relaxed():
-            if not done:
+        if not done:
+            with self._relaxed():
                 self.wait(seq)
-                return True
-            return bool(
-                self._database.execute(
-                    "DELETE FROM waiting WHERE plugin = '/'"
-                    " AND NOT EXISTS (SELECT 1 FROM event WHERE seq > ?)",
-                    [seq],
-                )
-            )
+            return True
+        return bool(self._execute_relaxed(_END, [seq]))
 
     def leave(self, plugin: str, seq: int, handlers: Mapping[str, Failed | None], now: str) -> None:
         """Note, in a transaction, that a plugin is behind from now on.

@@ -40,6 +40,7 @@ class Store:
 
     def __init__(self, database: Database, fields: Sequence[Field]) -> None:
         self.database = database
+        self._latest: tuple[int, Sequence[Any]] = (0, ())
         self.declare(fields)
 
     def declare(self, fields: Sequence[Field]) -> None:
@@ -138,7 +139,17 @@ class Store:
         whole = {**event, "data": encode(event["data"])}
         previous = self.last_digest(event["task_id"])
         row = [*(whole[name] for name in LINKED), event_digest(whole, previous)]
-        return int(self.database.insert_returning(_APPEND, row, "seq"))
+        seq = int(self.database.insert_returning(_APPEND, row, "seq"))
+        self._latest = (seq, row)
+        return seq
+
+    def written(self, seq: int) -> Event | None:
+        """An event as it is in the log, if it is the one that was appended last here."""
+        if self._latest[0] != seq:
+            return None
+        row: dict[str, Any] = dict(zip((*LINKED, "digest"), self._latest[1], strict=True))
+        row["data"] = json.loads(row["data"])
+        return Event(seq=seq, **row)  # type: ignore[typeddict-item, no-any-return]
 
     def last_digest(self, task_id: str | None) -> str:
         """The digest that the next event about a task, or about none, goes on from."""
