@@ -1,12 +1,12 @@
 """Hands committed events to handlers: each at least once, in order, one process at a time.
 
 The log itself is what is handed out; see `places` for how far each handler has come. Most often
-nothing waits but the events of one's own transaction, for handlers that are all in step: then they
-are served together, and it costs one row in that transaction, a lock that nobody waits for, and one
-small transaction after it, however many there are.
+nothing waits but the events of one's own transaction, for handlers that are all in step. Then it
+costs a look in that transaction, a lock that nobody waits for, and one row that is updated when all
+is done, however many handlers there are. Events that concern nobody are passed by now and then.
 
 A process that finds another one serving leaves its events to it, and that one looks again when it
-has let go. A process that dies leaves its row: the next command hands out what it tells of.
+has let go. A process that dies has not moved the place: the next command goes on from there.
 """
 
 from __future__ import annotations
@@ -23,10 +23,14 @@ from tm_core.plugin_host.registry import describe
 from tm_core.storage.store import Store
 
 from .listeners import Listener, Listeners, Wanting
-from .places import IN_STEP, Failed, Places, Standing
+from .places import Failed, Places, Standing
 from .privacy import readable
 
 _BATCH = 200
+_IN_STEP = "/"
+"""Stands for those in step among the names of plugins."""
+_LAG = 50
+"""So many events that concern nobody are passed by without a note."""
 _BUDGET = 10.0
 """Seconds after which one command leaves the rest to the next: slow handlers hold nobody up."""
 _OWN_EFFECTS = 100
@@ -57,45 +61,60 @@ class Outbox:
         self._serving = False
         self._due = False
         self._own: Standing | None = None
-        """As it is after the last transaction, if nothing waited before that."""
+        """As the last transaction left it, if it concerns those in step and nobody is behind."""
+        self._skipped = 0
+        """The last event that these need not see then."""
         self._only: Event | None = None
         """That transaction's event, if it was one."""
 
     def note(self, first: int, types: Mapping[str, int]) -> None:
-        """Note in their transaction whether the events from `first` on wait for handlers.
+        """Note in their transaction who is on when these events happen, and whether they wait.
 
         Args:
             first: The number of the first one.
             types: How many there are of each type.
         """
-        self._own = None
-        members = self._listeners.members()
-        if any(self._listeners.concerned(each) for each in types) and self._places.begin(
-            first - 1, members
-        ):
-            self._due = True
-            self._own = Standing(members, {IN_STEP: first - 1})
-            self._only = self._store.written(first) if sum(types.values()) == 1 else None
-            return
-        standing = self._settled(self._places.read(), first - 1)
-        self._due = bool(standing.waiting)
-        if not standing.members or IN_STEP in standing.waiting:
-            return
-        in_step = set(standing.members.split())
-        if any(not in_step.isdisjoint(self._listeners.concerned(each)) for each in types):
-            self._places.wait(first - 1)
-            self._due = True
+        self._own = self._only = None
+        standing, skipped = self._settled(self._places.read(), first)
+        members = standing.members
+        concerned = bool(members) and any(self._concerned(members, each) for each in types)
+        far = standing.last - standing.seq > _LAG
+        self._due = bool(standing.waiting) or (
+            bool(members) and (concerned or far or skipped < first - 1)
+        )
+        if concerned and not standing.waiting:
+            self._own, self._skipped = standing, skipped
+            if skipped == first - 1 and sum(types.values()) == 1:
+                self._only = self._store.written(first)
+
+    def _concerned(self, members: str, event_type: str) -> bool:
+        concerned = self._listeners.concerned(event_type)
+        return bool(concerned) and not concerned.isdisjoint(members.split())
+
+    def _settled(self, standing: Standing, first: int) -> tuple[Standing, int]:
+        """Let the places tell of the plugins that are on, in a transaction.
+
+        Gives them, and after which event those in step begin: what nobody wants is passed by.
+
+        Args:
+            standing: As it was.
+            first: The first event that is news for a plugin that has no place yet.
+        """
+        begin, members, names = standing.seq, standing.members, self._listeners.names()
+        # Of one that is off here it is not known what concerns it.
+        if members and begin < first - 1 and set(members.split()) <= set(names):
+            between = self._places.types(begin, first)
+            if not any(self._concerned(members, each) for each in between):
+                begin = first - 1
+        if members != self._listeners.members(standing.waiting):
+            standing = self._places.regroup(standing._replace(seq=begin), names, first - 1)
+            begin = standing.seq
+        return standing, begin
 
     def deliver_noted(self) -> None:
         """Hand out what waits, if anything did when the last transaction was noted."""
         if self._due:
             self.deliver()
-
-    def _settled(self, standing: Standing, last: int) -> Standing:
-        """Let the places tell of the plugins that are on; in a transaction."""
-        if standing.members == self._listeners.members(standing.waiting):
-            return standing
-        return self._places.regroup(standing, self._listeners.names(), last)
 
     def deliver(self) -> None:
         """Hand out what waits. Never raises for what a handler does."""
@@ -110,56 +129,59 @@ class Outbox:
                         return
                     left = self._serve()
                 # Whoever committed meanwhile, and was not let in, relies on this look.
-                more = not self._places.waiting().keys() <= left
+                after = self._places.read()
+                more = bool(after.waiting.keys() - left)
+                if after.members and _IN_STEP not in left:
+                    more = more or after.last > after.seq
         finally:
             self._serving = False
 
     def _serve(self) -> set[str]:
-        """Serve all for whom something waits; gives those of `waiting` that wait on."""
-        own, self._own = self._own, None
-        waiting = self._places.waiting()
-        if not waiting:
-            return set()
-        if own is not None and own.waiting == waiting:
-            return self._serve_in_step(own.members, own.waiting[IN_STEP], self._only)
-        standing = self._places.read()
-        names = self._listeners.names()
+        """Serve all for whom something waits; gives who waits on."""
+        standing, own, only = self._places.read(), self._own, self._only
+        self._own = self._only = None
+        if own is not None and own == standing:
+            return self._serve_in_step(standing, self._skipped, only)
         if standing.members != self._listeners.members(standing.waiting):
             with self._store.database.transaction():
-                standing = self._settled(self._places.read(), self._store.last_seq())
+                now = self._places.read()
+                standing, _ = self._settled(now, self._store.last_seq() + 1)
         left: set[str] = set()
+        if standing.members and standing.last > standing.seq:
+            left = self._serve_in_step(standing, standing.seq)
+        names = self._listeners.names()
         for name, seq in standing.waiting.items():
-            if name == IN_STEP:
-                left |= self._serve_in_step(standing.members, seq)
-            elif name not in names or not self._catch_up(name, seq):
+            if name not in names or not self._catch_up(name, seq):
                 left.add(name)
         return left
 
-    def _serve_in_step(self, members: str, seq: int, known: Event | None = None) -> set[str]:
-        """Serve those in step, from after event `seq`; gives who waits on.
+    def _serve_in_step(self, standing: Standing, seq: int, known: Event | None = None) -> set[str]:
+        """Serve those in step; gives who waits on.
 
         Args:
-            members: The plugins.
+            standing: Who they are, and the last event that there is.
             seq: The last event that they have dealt with.
             known: The next one, if it is at hand.
         """
-        begun = self._store.last_seq() if known is None else known["seq"]
-        allowance = _Allowance(begun, self._session)
+        members = standing.members
+        allowance = _Allowance(standing.last, self._session)
         behind: set[str] = set()
         events = self._after(seq) if known is None else [known]
         while True:
             for event in events:
                 if not allowance.covers(event):
-                    self._places.settle(seq, done=False)
-                    return behind | {IN_STEP}
+                    self._places.settle(members, seq, all_done=False)
+                    return behind | {_IN_STEP}
                 gone = self._hand(event, members, seq)
                 if gone:
                     behind |= gone.keys()
                     members = " ".join(name for name in members.split() if name not in gone)
                     self._part(gone, seq, event["seq"])
                 seq = event["seq"]
-            if self._places.settle(seq, done=True):
+            if self._places.settle(members, seq, all_done=True):
                 return behind
+            if self._places.read().members != members:
+                return behind  # and begin anew with those who are in step now
             events = self._after(seq)
 
     def _after(self, seq: int) -> list[Event]:
