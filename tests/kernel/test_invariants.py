@@ -84,7 +84,7 @@ def imports(tree: ast.AST, module: str, is_package: bool) -> Iterator[tuple[int,
 
 LAYERS = """
     errors  logs  model  configuration.cache  language.text  engine.figures  engine.privacy
-    storage.location  storage.chain
+    storage.location  storage.chain  storage.known
     language.when  language.syntax  configuration.yaml_file
     language.values  configuration.consent
     language.expressions
@@ -100,6 +100,7 @@ LAYERS = """
     plugin_host.registry
     plugin_host.lock
     plugin_host.calls
+    storage.ahead
     storage.sqlite  storage.migrate
     storage.store  storage.archive  plugin_host.host
     workspace
