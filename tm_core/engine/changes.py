@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -321,7 +321,7 @@ class Changes:
             self.store.update(change.before, change.after, [*changed, *_STAMPS])
         held = self._participate(change, occasions)
         if changed or change.rows or change.forced:
-            data = event_data(change, changed)
+            data = event_data(change)
             self.append(event_type or type_of(change), change.after.id, data)
         for each in held:
             self.append(*each)
@@ -536,15 +536,21 @@ def type_of(change: Change) -> str:
     return "task.updated"
 
 
-def event_data(change: Change, changed: Collection[str]) -> dict[str, Any]:
+def event_data(change: Change) -> dict[str, Any]:
     """What the log keeps of a change: enough to show it, to undo it and to replay it."""
-    names = [name for name in change.after if name in changed]
-    data: dict[str, Any] = {
-        "before": None if change.before is None else {n: change.before.get(n) for n in names},
-        "after": {name: change.after[name] for name in names},
-    }
-    if change.before is not None and names:
-        data["before"] |= {"version": change.before.version}
+    before, after = change.before, change.after
+    data: dict[str, Any]
+    if before is None:
+        data = {"before": None, "after": {n: v for n, v in after.items() if v is not None}}
+    else:
+        changed = change.changed
+        names = [name for name in after if name in changed]
+        data = {
+            "before": {name: before.get(name) for name in names},
+            "after": {name: after[name] for name in names},
+        }
+        if names:
+            data["before"]["version"] = before.version
     if change.rows:
         data["rows"] = change.rows
     if change.forced:
