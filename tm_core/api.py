@@ -3,7 +3,7 @@
 from .command_line.output import Output, json_shape
 from .command_line.run import Run, current_run, dry_run_option
 from .command_line.verbs import Page
-from .command_line.views import listed, summary
+from .command_line.views import listed
 from .configuration.cache import (
     cache_path,
     default_cache_folder,
@@ -20,7 +20,6 @@ from .configuration.editing import set_value as set_config_value
 from .configuration.editing import unset_value as unset_config_value
 from .configuration.sets import PluginSet
 from .configuration.settings import Layer, parse_value
-from .configuration.yaml_file import compose as compose_yaml
 from .configuration.yaml_file import parse_any as load_yaml
 from .configuration.yaml_file import parse_yaml
 from .context import (
@@ -41,6 +40,7 @@ from .context import (
 )
 from .engine.figures import Insight, Spread
 from .engine.privacy import readable
+from .engine.summary import summary
 from .errors import (
     BadStatement,
     BlankStore,
@@ -64,7 +64,7 @@ from .hookspecs import HOOKS, hookimpl
 from .language.expressions import FUNCTIONS, names, parse
 from .language.text import masked, mentions, nearest, quote
 from .language.values import check, check_records, visible
-from .language.when import format_local, format_relative, instant_now, parse_duration, parse_instant
+from .language.when import format_local, instant_now, parse_duration, parse_instant
 from .manager import TaskManager
 from .model import (
     API_VERSION,
@@ -186,7 +186,6 @@ __all__ = [
     "check",
     "check_records",
     "check_schema",
-    "compose_yaml",
     "current_run",
     "default_cache_folder",
     "describe",
@@ -194,7 +193,6 @@ __all__ = [
     "dry_run_option",
     "event_digest",
     "format_local",
-    "format_relative",
     "held_migrations",
     "hookimpl",
     "instant_now",

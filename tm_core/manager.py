@@ -42,7 +42,7 @@ from .storage.store import Store, new_task_id
 from .workspace import Workspace
 
 if TYPE_CHECKING:
-    from .storage.archive import Archives
+    from .storage.archive import Archive, Archives
 
 _ACTOR = Field("actor", "str", max_length=200)
 _KEY = Field("key", "str", max_length=500)
@@ -374,7 +374,8 @@ class TaskManager:
         Raises:
             NotFound: There is no such task.
             Conflict: It is completed already, or was changed meanwhile.
-            ValidationError: A rule refuses it; nothing was written.
+            ValidationError: A rule refuses it; the task is as it was. That its criteria refused it
+                is an event of its own, `task.completion_refused`.
         """
         fields = {**fields, "status": "completed"}
         return self._change("complete", task_id, fields, if_version=if_version, force=force)
@@ -603,12 +604,20 @@ class TaskManager:
     def _readable(self, event: Event) -> Event:
         return {**event, "data": readable(event["data"], self.actor)}
 
-    def history(self) -> Iterator[Row]:
+    def history(
+        self, unreadable: Callable[[Archive, DatabaseError], None] | None = None
+    ) -> Iterator[Row]:
         """All events in their order, one at a time, as the log holds them: `data` is JSON text.
 
-        The archived ones come first. Raises DatabaseError where an archive is not well.
+        The archived ones come first.
+
+        Args:
+            unreadable: Told of an archive that is missing or not what was written, and left out.
+
+        Raises:
+            DatabaseError: There is such an archive, and nobody is told.
         """
-        yield from self.archived()
+        yield from self.archives.events(unreadable)
         yield from self.store.history()
 
     @property

@@ -70,15 +70,14 @@ def use_the_kernel(cli: Cli, *options: str) -> None:
     assert "title: Renamed" in tm("show", first).out
     tm("complete", first)
     assert tm("show", first, "--json").json["status"] == "completed"
-    tm("undo")
-    assert tm("show", first, "--json").json["status"] == "in_progress"
-    tm("complete", first)
     tm("delete", second)
     assert second not in tm("list").out
-    types = [event["type"] for event in tm("log", first, "--json").json]
-    assert types.count("task.completed") == 2
-    assert types[-1] == "task.created"
-    assert tm("log", second, "--json").json[0]["type"] == "task.deleted"
+    if "history" in enabled(cli, *options):
+        tm("undo")
+        assert second in tm("list").out
+        types = [event["type"] for event in tm("log", "--json").json]
+        assert types[:2] == ["task.undone", "task.deleted"]
+        assert types[-1] == "task.created"
     if "doctor" in enabled(cli, *options):
         findings = tm("doctor", "--json").json
         assert [each for each in findings if each["level"] == "error"] == []
@@ -212,6 +211,8 @@ def test_its_methods_say_that_it_is_off(
         assert name in dir(manager)
     manager = opened(settings=[f"plugins.disable={feature}"])
     for name in names:
+        if hasattr(TaskManager, name):
+            continue  # a command over what the kernel does in any case
         with pytest.raises(FeatureDisabled, match=f"feature '{feature}' is disabled") as caught:
             getattr(manager, name)
         assert caught.value.exit_code == 8

@@ -89,8 +89,8 @@ LAYERS = """
     language.values  configuration.consent
     language.expressions
     context
+    engine.summary
     hookspecs  plugin_host.actions  command_line.output  command_line.manifest
-    command_line.audit
     command_line.verbs
     command_line.views
     configuration.settings

@@ -239,18 +239,6 @@ def test_an_addition_is_taken_back_whole_when_a_plugin_is_off(
     assert noting.get(task.id)["size"] == 1
 
 
-def test_the_command_says_what_it_took_back(tm: Any) -> None:
-    tm("init")
-    task_id = tm("add", "x").out.strip()
-    tm("update", task_id, "--title", "y")
-    tm("undo", "--dry-run")
-    assert "y" in tm("show", task_id).out
-    assert task_id in (undone := tm("undo")).out + undone.err
-    assert tm("list").out == f"[{task_id}] x - pending\n"
-    tm("undo", "nonsense", code=5)
-    tm("undo", "77", code=3)
-
-
 def test_after_a_purge_undo_says_so_and_what_can_be_undone(tm_store: TaskManager) -> None:
     """Nobody who wants a purge back should find an older change undone instead."""
     kept = tm_store.add("kept")

@@ -6,7 +6,7 @@ from tm_core.model import Action, Command, Plugin
 
 plugin = Plugin(
     name="kernel",
-    summary="Tasks and their history",
+    summary="Tasks",
     actions={
         "add": Action(
             "tm_core.command_line.verbs:add",
@@ -38,17 +38,6 @@ plugin = Plugin(
             "tm_core.command_line.verbs:delete",
             "Delete a task",
             "tm_core.command_line.views:deleted",
-            writes=True,
-        ),
-        "log": Action(
-            "tm_core.command_line.verbs:log",
-            "Show what happened",
-            "tm_core.command_line.views:logged",
-        ),
-        "undo": Action(
-            "tm_core.command_line.verbs:undo",
-            "Take back the last change",
-            "tm_core.command_line.views:undone",
             writes=True,
         ),
     },

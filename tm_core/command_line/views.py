@@ -6,9 +6,8 @@ import re
 from typing import Any
 
 from tm_core.language.values import visible
-from tm_core.model import Event, Task
+from tm_core.model import Task
 
-from .audit import Trail
 from .output import Output
 from .verbs import Bulk, Page
 
@@ -124,79 +123,3 @@ def deleted(result: Task | Bulk, out: Output) -> None:
         _bulk(result, "deleted", out)
         return
     out.say(f"Task {result.id} deleted")
-
-
-def logged(found: list[Event] | Trail, out: Output) -> None:
-    """One line for each event."""
-    if isinstance(found, Trail):
-        _audited(found, out)
-        return
-    rows = [
-        [
-            event["seq"],
-            out.when(event["at"]),
-            event["actor"],
-            event["type"],
-            event["task_id"],
-            summary(event),
-        ]
-        for event in found
-    ]
-    if rows:
-        out.table(["event", "at", "by", "type", "task", "what"], rows)
-    else:
-        out.say("Nothing has happened")
-
-
-def _audited(found: Trail, out: Output) -> None:
-    """Whole times in UTC, since a trail is compared with other records; marks before words."""
-    rows = [
-        [
-            each.event,
-            f"{each.at[:19]}Z",
-            each.actor,
-            each.session,
-            each.type,
-            each.task_id,
-            " ".join(each.marks),
-            summary(each.source),
-        ]
-        for each in found.entries
-    ]
-    if rows:
-        out.table(["event", "at", "by", "session", "type", "task", "mark", "what"], rows)
-    else:
-        out.say("Nothing has happened")
-
-
-def summary(event: Event) -> str:
-    """What an event changed, in a few words."""
-    data: dict[str, Any] = event["data"].get("imported", event["data"])
-    before, after = data.get("before"), data.get("after")
-    parts: list[str] = []
-    if "undoes" in data:
-        parts.append(f"takes back event {data['undoes']}")
-    elif before is None and after:
-        parts.append(str(after.get("title", "")))
-    elif after:
-        for name, value in after.items():
-            if name not in ("version", "updated_at", "completed_at"):
-                parts.append(f"{name}: {_short((before or {}).get(name))} -> {_short(value)}")
-    else:
-        known = {k: v for k, v in data.items() if k not in ("rows", "forced", "before", "after")}
-        parts.extend(f"{name}: {_short(value)}" for name, value in known.items())
-    if data.get("forced"):
-        parts.append(f"forced past: {'; '.join(data['forced'])}")
-    return visible(", ".join(parts))
-
-
-def _short(value: Any) -> str:
-    text = "none" if value is None else str(value)
-    return text if len(text) <= 40 else text[:39] + "…"
-
-
-def undone(events: list[Event], out: Output) -> None:
-    """A sentence for each event that was taken back."""
-    for event in events:
-        about = f" of task {event['task_id']}" if event["task_id"] else ""
-        out.say(f"Undone: {event['type']}{about} (event {event['seq']})")

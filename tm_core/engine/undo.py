@@ -202,7 +202,11 @@ def _worked_on_since(store: Store, event: Event, task_id: str) -> bool:
                 refers = task_id in (*key.values(), *(row or {}).values())
                 if refers and store.read_rows(table, key):
                     return True
-        elif later["type"] != "task.undone" and later["transaction_id"] not in undone:
+        elif (
+            later["type"] != "task.undone"
+            and _changed_something(later)
+            and later["transaction_id"] not in undone
+        ):
             return True
     return False
 

@@ -40,6 +40,13 @@ def find(directory: str) -> Location | None:
     return found
 
 
+def named(folder: str) -> str:
+    """The store's folder that somebody means by a folder: a project's, or the store's own."""
+    inner = os.path.join(folder, FOLDER)
+    is_project = os.path.isdir(inner) and not os.path.exists(os.path.join(folder, FILE))
+    return inner if is_project else folder
+
+
 def _find(start: str) -> Location | None:
     configured: Location | None = None
     inside = True

@@ -242,8 +242,14 @@ def _check_table(owner: str, step: str, statement: str) -> None:
 
 
 def statements(text: str) -> list[str]:
-    """A script's statements; a trigger's inner semicolons do not end it."""
+    """A script's statements; a trigger's inner semicolons do not end it.
+
+    One that only calls a function, as on a server, has none.
+    """
     import sqlite3
+
+    def ended() -> bool:
+        return sqlite3.complete_statement(current) or "EXECUTE FUNCTION" in current
 
     found: list[str] = []
     current = ""
@@ -251,7 +257,7 @@ def statements(text: str) -> list[str]:
         if not current.strip() and line.lstrip().startswith("--"):
             continue
         current += line
-        if line.rstrip().endswith(";") and sqlite3.complete_statement(current):
+        if line.rstrip().endswith(";") and ended():
             found.append(current.strip())
             current = ""
     if current.strip():

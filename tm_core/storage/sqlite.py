@@ -56,7 +56,7 @@ class SQLiteDialect:
 
     def schema(self, text: str) -> str:
         text = text.replace("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT")
-        pattern = r"\{append_only (\w+)(?: past (\w+)\.(\w+))?\}"
+        pattern = r"\{append_only (\w+)(?: past (\w+)\.(\w+)| (again))?\}"
         return re.sub(pattern, _guard, text) if "{append_only" in text else text
 
 
@@ -604,6 +604,11 @@ def _guard(found: re.Match[str]) -> str:
             f"DROP TRIGGER {table}_no_delete;\n"
             f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}\n"
             f"WHEN OLD.seq > (SELECT COALESCE(MAX({found[3]}), 0) FROM {found[2]})\n{refuse}"
+        )
+    if found[4]:
+        return (
+            f"DROP TRIGGER {table}_no_delete;\n"
+            f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}\n{refuse}"
         )
     # The third is for REPLACE, which deletes without asking the second.
     return (

@@ -15,6 +15,8 @@ from tm_core import TaskManager
 from tm_core.api import Conflict, NotFound, ValidationError
 from tm_core.testing import Cli, Process, run_readme
 
+pytestmark = pytest.mark.every_backend
+
 Open = Callable[..., TaskManager]
 
 
@@ -218,6 +220,7 @@ def test_whoever_woke_up_too_late_can_write_nothing(two: tuple[TaskManager, Task
         ann.update(task.id, title="z")
 
 
+@pytest.mark.only_backend("sqlite")  # writes past tm, into the file
 def test_the_token_tells_two_of_one_name_apart(tm_cli: Cli, monkeypatch: Any) -> None:
     task = tm_cli.add("x")
     tm_cli("claim", task)

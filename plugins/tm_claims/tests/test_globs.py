@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from tm_claims.globs import overlap
 
+pytestmark = pytest.mark.every_backend
+
 
 @pytest.mark.parametrize(
     ("one", "other", "expected"),

@@ -14,6 +14,8 @@ from tm_core import TaskManager
 from tm_core.api import ValidationError
 from tm_core.testing import Cli, run_readme
 
+pytestmark = pytest.mark.every_backend
+
 
 def test_the_readme_is_a_run(tm_cli: Cli) -> None:
     run_readme(Path(__file__).parents[1] / "README.md", tm_cli)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from tm_critical_path.network import Cyclic, awaited_by, chains, how_many_chains, plan
 
+pytestmark = pytest.mark.every_backend
+
 Network = tuple[dict[str, int], list[tuple[str, str]]]
 
 

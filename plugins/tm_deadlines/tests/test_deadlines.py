@@ -11,6 +11,8 @@ import pytest
 from tm_core import TaskManager
 from tm_core.testing import Cli, run_readme
 
+pytestmark = pytest.mark.every_backend
+
 
 def _in(hours: float) -> str:
     return (datetime.now(UTC) + timedelta(hours=hours)).isoformat()

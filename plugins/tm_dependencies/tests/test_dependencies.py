@@ -16,6 +16,8 @@ from tm_core import TaskManager
 from tm_core.api import Conflict, ValidationError
 from tm_core.testing import Cli, run_readme
 
+pytestmark = pytest.mark.every_backend
+
 
 def test_the_readme_is_a_run(tm_cli: Cli) -> None:
     run_readme(Path(__file__).parents[1] / "README.md", tm_cli)
@@ -376,6 +378,7 @@ def test_nothing_ready_is_said_on_stderr(tm_cli: Cli) -> None:
     assert "No task is blocked" in tm_cli("blocked").err
 
 
+@pytest.mark.only_backend("sqlite")  # asks SQLite for its plan
 def test_ready_pages_through_an_index(tm_store: TaskManager) -> None:
     """A page must not cost a walk over all tasks, nor a sort of them."""
     seen: list[str] = []
@@ -435,6 +438,7 @@ def test_off_and_on_again(tm_cli: Cli) -> None:
     assert "all that it depends on" not in tm_cli("doctor", code=None).out
 
 
+@pytest.mark.only_backend("sqlite")  # makes several stores, each a file
 def test_an_export_comes_back_in_any_order(
     tm_open: Callable[..., TaskManager], tmp_path: Path
 ) -> None:

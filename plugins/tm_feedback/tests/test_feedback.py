@@ -12,6 +12,8 @@ from tm_core import TaskManager
 from tm_core.api import STATUSES, Conflict, Field, Plugin, ValidationError
 from tm_core.testing import Cli, run_readme
 
+pytestmark = pytest.mark.every_backend
+
 
 def completed(tm_cli: Cli, *arguments: str) -> str:
     task = tm_cli.add("x", *arguments)

@@ -16,6 +16,8 @@ from tm_core.api import Field, Plugin
 from tm_core.testing import Cli
 from tm_metrics.charts import ticks
 
+pytestmark = pytest.mark.every_backend
+
 _VOID = {"meta", "br", "link", "img", "hr", "input"}
 _NASTY = "</title><script>alert('x')</script> & \"quoted\" \x1b[31m http://evil.example/x.png"
 DUE = Plugin(name="due", summary="Due dates", fields=(Field("deadline", "datetime"),))

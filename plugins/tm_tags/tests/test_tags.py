@@ -16,6 +16,8 @@ from tm_core import TaskManager
 from tm_core.api import UsageError, ValidationError
 from tm_core.testing import Cli, run_readme
 
+pytestmark = pytest.mark.every_backend
+
 _TAGS = st.lists(st.sampled_from(["ui", "UI", "api", "größe", "p:1", "x'y", '"q"']), max_size=4)
 
 

@@ -13,6 +13,8 @@ from tm_core import TaskManager
 from tm_core.api import STATUSES, Conflict, Field, InvalidValue, Plugin, ValidationError
 from tm_core.testing import Cli, run_readme
 
+pytestmark = pytest.mark.every_backend
+
 Open = Callable[..., TaskManager]
 
 

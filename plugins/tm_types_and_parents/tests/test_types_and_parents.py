@@ -15,6 +15,8 @@ from tm_core import TaskManager
 from tm_core.api import NotFound, Output, Task, ValidationError
 from tm_core.testing import Cli, run_readme
 
+pytestmark = pytest.mark.every_backend
+
 
 def test_the_readme_is_a_run(tm_cli: Cli) -> None:
     run_readme(Path(__file__).parents[1] / "README.md", tm_cli)
@@ -41,6 +43,7 @@ def test_types_are_configured(tm_cli: Cli) -> None:
     assert "1 task(s) have the type 'task', which is not configured" in tm_cli("doctor").out
 
 
+@pytest.mark.only_backend("sqlite")  # takes the file away
 def test_tasks_from_before_the_feature_have_the_usual_type(tm_cli: Cli) -> None:
     tm_cli("config", "disable", "types-and-parents")
     (tm_cli.folder / ".task-orchestrator" / "tasks.db").unlink()
@@ -212,6 +215,7 @@ def test_trees_come_in_pages(tm_cli: Cli) -> None:
     assert "1 shown" in tm_cli("-c", "list.limit=1", "tree").err
 
 
+@pytest.mark.only_backend("sqlite")  # thousands of round trips take a minute
 def test_a_chain_of_thousands(tm_cli: Cli, tm_open: Callable[..., TaskManager]) -> None:
     store = tm_open()
     with store.transaction():

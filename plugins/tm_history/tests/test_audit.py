@@ -7,8 +7,8 @@ from typing import Any
 
 from tm_core import TaskManager
 from tm_core.api import Change, Hook, Plugin, Problem, hookimpl
-from tm_core.command_line.audit import trail
 from tm_core.testing import Cli
+from tm_history.audit import trail
 
 
 class Rule:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from tm_core.model import Event
+from tm_core.api import Event
 
 _BOOKKEEPING = ("version", "updated_at")
 """Fields that follow from every change."""
