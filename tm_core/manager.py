@@ -808,7 +808,7 @@ class TaskManager:
         self, verb: str, given: Mapping[str, Any], also: str = ""
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Check what was given for a verb; gives values for columns, and options for plugins."""
-        known = {**self.host.fields_on(verb), **self.host.fields_on(also)}
+        known = self.host.fields_on(verb) | self.host.fields_on(also)
         stored: dict[str, Any] = {}
         options: dict[str, Any] = {}
         for name, value in given.items():

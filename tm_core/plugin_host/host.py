@@ -206,7 +206,7 @@ class Host:
         """The fields that are columns: the kernel's, then the enabled plugins'."""
         return [*TASK_FIELDS, *(field for _, field in self.declared.values() if field.stored)]
 
-    def fields_on(self, verb: str) -> Mapping[str, Field]:
+    def fields_on(self, verb: str) -> dict[str, Field]:
         """The fields that a verb takes, by name."""
         declared = self.declared
         if verb not in self._taken:
@@ -214,7 +214,7 @@ class Host:
             self._taken[verb] = own | {
                 name: field for name, (_, field) in declared.items() if verb in field.on
             }
-        return self._taken[verb]
+        return dict(self._taken[verb])
 
     def reading_options(self, command: str) -> dict[str, Field]:
         """The options by which plugins decide what state of the store a command reads."""
