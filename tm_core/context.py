@@ -472,6 +472,21 @@ class PuttingOff(Protocol):
 
 
 @runtime_checkable
+class Exclusive(Protocol):
+    """A database whose users can agree that one of them hands out events.
+
+    Without it two processes may hand out the same event, which handlers must expect anyway.
+    """
+
+    def serving(self) -> AbstractContextManager[bool]:
+        """Let only one process or connection be inside; tells whether it is this one.
+
+        It does not wait. Whoever dies is no more inside, and who has been for over ten minutes
+        counts for nothing: it hangs.
+        """
+
+
+@runtime_checkable
 class Copies(Protocol):
     """A database that can be copied to a file and back, as a whole."""
 

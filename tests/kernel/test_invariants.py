@@ -104,7 +104,7 @@ LAYERS = """
     storage.sqlite  storage.migrate
     storage.store  storage.archive  plugin_host.host
     workspace
-    engine.changes
+    engine.changes  engine.places  engine.listeners
     engine.outbox  engine.undo  engine.plugin_context
     manager
     command_line.completion  command_line.run

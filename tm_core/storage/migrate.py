@@ -36,7 +36,7 @@ class MigrationSet(NamedTuple):
     """Gives a step's SQL by its name. Called only for what is pending."""
 
 
-KERNEL_STEPS = ("0001_initial.sql", "0002_event_chain.sql")
+KERNEL_STEPS = ("0001_initial.sql", "0002_event_chain.sql", "0003_handlers_in_step.sql")
 
 
 def kernel_migrations() -> MigrationSet:

@@ -21,6 +21,8 @@ from .ahead import Ahead, PutOff
 
 _PAUSE = 0.05
 """Seconds between two looks for what others have written."""
+_HANGS = 600
+"""Seconds after which whoever serves handlers is no more waited for."""
 
 
 class SQLiteDialect:
@@ -270,6 +272,23 @@ class SQLite:
                 yield
         finally:
             self._run("PRAGMA synchronous = FULL")
+
+    @contextmanager
+    def serving(self) -> Iterator[bool]:
+        try:
+            file = os.open(self.url + "-outbox", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise _unwritable(self.url + "-outbox", error) from error
+        try:
+            mine = _lock(file, wait=False)
+            if mine:
+                os.utime(file)
+            else:
+                mine = time.time() - os.fstat(file).st_mtime > _HANGS
+            yield mine
+        finally:
+            _unlock(file)  # a process that a handler has forked holds it open
+            os.close(file)
 
     def savepoint(self) -> AbstractContextManager[None]:
         self._savepoints += 1
@@ -533,6 +552,9 @@ if sys.platform == "win32":
                     return False
                 time.sleep(0.005)
 
+    def _unlock(file: int) -> None:
+        """Windows lets go with the file."""
+
 else:
     import fcntl
 
@@ -543,6 +565,10 @@ else:
         except BlockingIOError:
             return False
         return True
+
+    def _unlock(file: int) -> None:
+        """Let go of a lock that this process holds."""
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _keep_counters(live: sqlite3.Connection, source: sqlite3.Connection) -> None:
