@@ -61,6 +61,7 @@ from .errors import (
     ValidationError,
 )
 from .hookspecs import HOOKS, hookimpl
+from .language.checkers import checker
 from .language.expressions import FUNCTIONS, names, parse
 from .language.text import masked, mentions, nearest, quote
 from .language.values import check, check_records, visible
@@ -186,6 +187,7 @@ __all__ = [
     "check",
     "check_records",
     "check_schema",
+    "checker",
     "current_run",
     "default_cache_folder",
     "describe",

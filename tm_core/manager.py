@@ -691,7 +691,7 @@ class TaskManager:
             if value is None:
                 continue
             if name in stored:
-                given[name] = values.check(stored[name], value)
+                given[name] = self.store.check(name, value)
             elif name in virtual:
                 options[name] = values.check(virtual[name], value)
             else:

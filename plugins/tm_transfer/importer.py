@@ -21,6 +21,7 @@ from tm_core.api import (
     TmError,
     ValidationError,
     check,
+    checker,
     parse_instant,
 )
 
@@ -42,6 +43,7 @@ class _Entry(NamedTuple):
     id: str
     line: int
     offset: int
+    size: int
     needs: tuple[str, ...]
     parent: str
 
@@ -55,6 +57,7 @@ class Importer:
         self._report = report
         self._lenient = lenient
         self._fields = ctx.fields
+        self._check = {name: checker(field) for name, field in self._fields.items()}
         self._entries: list[_Entry] = []
         self._own: set[str] = set()
         """The ids in the file."""
@@ -82,6 +85,7 @@ class Importer:
 
     def _read(self, records: Iterable[Record], spool: BinaryIO) -> None:
         lines: dict[str, int] = {}
+        offset = 0
         for record in records:
             values, events = self._checked(record)
             task_id = values.get("id", "")
@@ -97,12 +101,14 @@ class Importer:
                 _Entry(
                     task_id,
                     record.line,
-                    spool.tell(),
+                    offset,
+                    len(text),
                     tuple(needs) if _is_texts(needs) else (),
                     values["parent"] if isinstance(values.get("parent"), str) else "",
                 )
             )
             spool.write(text)
+            offset += len(text)
         if not self._entries:
             self._report.skip("nothing is in the file", "")
 
@@ -111,12 +117,11 @@ class Importer:
         for name, value in record.values.items():
             if value is None and name in _KERNEL_TEXT:
                 continue
-            field = self._fields.get(name)
-            if field is None:
+            if name not in self._check:
                 values[name] = value
                 continue
             try:
-                values[name] = check(field, value)
+                values[name] = self._check[name](value)
             except InvalidValue as error:
                 raise wrong(record.line, error.message, error.hint) from error
         if not (values.get("title") or "").strip():
@@ -223,7 +228,7 @@ class Importer:
                 self._written.add(entry.id)
                 continue
             spool.seek(entry.offset)
-            values, events, losses = marshal.load(spool)
+            values, events, losses = marshal.loads(spool.read(entry.size))
             self._settled(values, events)
             others = tuple(
                 name

@@ -87,7 +87,7 @@ LAYERS = """
     storage.location  storage.chain  storage.known
     language.when  language.syntax  configuration.yaml_file
     language.values  configuration.consent
-    language.expressions
+    language.expressions  language.checkers
     context
     engine.summary
     hookspecs  plugin_host.actions  command_line.output  command_line.manifest

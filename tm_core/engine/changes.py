@@ -319,7 +319,7 @@ class Changes:
     def _apply(self, change: Change, event_type: str) -> None:
         occasions = _occasions(change)
         drafted = self._draft(change, occasions)
-        if self._settle(change, drafted) or drafted:
+        if self._settle(change) or drafted:
             occasions = _occasions(change)
         self._validate(change, occasions)
         changed = change.changed
@@ -337,44 +337,49 @@ class Changes:
             self.append(*each)
 
     def _draft(self, change: Change, occasions: set[str]) -> bool:
-        """Let plugins amend the change; gives whether any was asked."""
-        calls = self.host.implementations("task_draft", occasions)
-        for each in calls:
+        """Let plugins amend the change; gives whether any did."""
+        amended = False
+        for each in self.host.implementations("task_draft", occasions):
             saved = change.after.copy()
             try:
                 with self.store.savepoint():
                     self.host.invoke(each, ctx=self._context(each.plugin.name), draft=change)
-                self._check_draft(change, saved)
+                amended = self._check_draft(change, saved) or amended
             except Exception as error:
                 if is_refusal(error):
                     raise
                 change.after = saved
                 self.host.blame(each.plugin, "task_draft", error)
-        return bool(calls)
+        return amended
 
-    def _check_draft(self, change: Change, saved: Task) -> None:
-        after = change.after
-        if not isinstance(after, Task) or after.keys() != saved.keys():
+    def _check_draft(self, change: Change, saved: Task) -> bool:
+        """Make the values of a draft canonical; gives whether there is any other."""
+        after, fields = change.after, self.store.fields
+        if not isinstance(after, Task):
+            raise TypeError("draft.after must be a task")
+        now, then = dict(after.items()), dict(saved.items())
+        if now.keys() != then.keys():
             raise TypeError("draft.after must keep its fields")
         if change.before is not None and after.id != saved.id:
             raise ValueError("the id of a task stays")
-        for name in after:
-            if after[name] != saved[name]:
-                try:
-                    values.check(self.store.fields[name], after[name])
-                except InvalidValue as error:  # not the user's mistake
-                    raise ValueError(error.message) from error
+        # A list may have been changed in place, so that it is the same in both.
+        suspect = [n for n in self.store.encoded if now[n] is not None]
+        if now == then and not suspect:
+            return False
+        for name in [*(n for n in now if now[n] != then[n]), *suspect]:
+            try:
+                after[name] = values.check(fields[name], now[name])
+            except InvalidValue as error:  # not the user's mistake
+                raise ValueError(error.message) from error
+        return True
 
-    def _settle(self, change: Change, drafted: bool) -> bool:
+    def _settle(self, change: Change) -> bool:
         """The kernel's own rules: canonical values, and what a status brings with it.
 
-        Gives whether they changed anything in what plugins have not drafted.
+        Gives whether they changed anything.
         """
         before, after = change.before, change.after
         settled = False
-        if drafted:
-            for name in change.changed:
-                after[name] = values.check(self.store.fields[name], after[name])
         if before is not None:
             for name in _ESSENTIAL:
                 if after[name] is None and before[name] is not None:
@@ -481,7 +486,8 @@ class Changes:
             wrong = next((item for item in found if not isinstance(item, Problem)), None)
             if wrong is not None:
                 raise TypeError(f"task_validate gave {type(wrong).__name__}, not a Problem")
-            encode(change.data)
+            if change.data:
+                encode(change.data)
         except Exception as error:
             if is_refusal(error):
                 raise

@@ -21,6 +21,8 @@ from .ahead import Ahead, PutOff
 
 _PAUSE = 0.05
 """Seconds between two looks for what others have written."""
+_CACHE = 64 * 1024
+"""KiB of pages that a connection keeps at most; SQLite's own 2 MB hold the indexes of few tasks."""
 _HANGS = 600
 """Seconds after which whoever serves handlers is no more waited for."""
 
@@ -102,6 +104,7 @@ class SQLite:
         try:
             self._run(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
             self._run("PRAGMA foreign_keys = ON")
+            self._run(f"PRAGMA cache_size = {-_CACHE}")
             if create and self.is_blank():  # a file that is not ours must stay as it is
                 self._run("PRAGMA journal_mode = WAL")
         except DamagedStore:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tm_core.context import Database, PuttingOff, Row
 from tm_core.errors import Conflict, NotFound
 from tm_core.language import values
+from tm_core.language.checkers import Checker, checker
 from tm_core.model import Event, Field, Task
 
 from .chain import LINKED, link
@@ -51,11 +52,21 @@ class Store:
         self.defaults = {f.name: f.default for f in fields if f.default is not None}
         self._values = itemgetter(*self.fields)
         self._places = {name: place for place, name in enumerate(self.fields)}
+        self._checkers: dict[str, Checker] = {}
         self._insert = _insertion("task", self.fields)
         self._encoded = [
             (field.name, field) for field in fields if field.type in values.ENCODED_TYPES
         ]
+        self.encoded = [name for name, _ in self._encoded]
+        """The fields whose values can be changed in place, such as lists."""
         self._columns = ", ".join(f"task.{_quoted(name)}" for name in self.fields)
+
+    def check(self, name: str, value: Any) -> Any:
+        """The canonical value of a field. Raises InvalidValue."""
+        found = self._checkers.get(name)
+        if found is None:
+            found = self._checkers[name] = checker(self.fields[name])
+        return found(value)
 
     @property
     def columns(self) -> dict[str, Column]:
