@@ -3,10 +3,10 @@
     python tests/benchmarks/scale.py
     python tests/benchmarks/scale.py --sizes 100,10000,100000,1000000 --json scale.json
 
-A store is made by an import, which is measured with it. The floor of that is fair: it reads the same
-lines, encodes the JSON of the same events, and inserts the same rows (those of the tasks and those of
-their events) into the same tables, with the same indexes and triggers, settings and durability. It
-need not check anything, ask plugins, choose ids or compute digests: that is what `tm` adds.
+A store is made by an import, which is measured with it. The floor of that is fair: it reads the
+same lines, encodes the JSON of the same events, and inserts the same rows (those of the tasks and
+those of their events) into the same tables, with the same indexes and triggers, settings and
+durability. It need not check anything, ask plugins, choose ids or compute digests: `tm` adds that.
 
 See README.md beside this file. Nothing is asserted: a figure needs its machine beside it.
 """
@@ -267,7 +267,8 @@ def one_round(tm: TaskManager, floor: Floor, rows: Rows, number: int) -> None:
     read(
         "list",
         lambda: tm.find(limit=PAGE),
-        f"SELECT * FROM task WHERE status <> 'deleted' ORDER BY created_at DESC, id DESC LIMIT {PAGE}",
+        "SELECT * FROM task WHERE status <> 'deleted' ORDER BY created_at DESC, id DESC"
+        f" LIMIT {PAGE}",
     )
     read(
         "filter",
