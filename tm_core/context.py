@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NotRequired, Protocol, TypedDict, runtime_checkable
 
-from .model import Event, Field, Plugin, Task
+from tm_core.record import Record
+
+from .model import Field, Plugin, Task
 
 Row = dict[str, Any]
 """A row of a query, by column name."""
+
+
+class Event(TypedDict):
+    """One entry of the append-only log."""
+
+    seq: int
+    id: str
+    transaction_id: str
+    at: str
+    actor: str
+    session: str
+    type: str
+    task_id: str | None
+    data: dict[str, Any]
+    digest: NotRequired[str | None]
+    """Of this event and the one before it about the same task; None before digests were kept."""
 
 
 class Context(Protocol):
@@ -431,7 +449,7 @@ class Upkeep(Database, Protocol):
         """The columns of a table that name a task, with which their row goes when it is purged."""
 
 
-class TableShape(NamedTuple):
+class TableShape(Record):
     """What has to be known of a table to carry its rows elsewhere."""
 
     key: tuple[str, ...]

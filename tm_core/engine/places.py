@@ -9,14 +9,17 @@ transaction of the event; there is none while nothing waits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-from tm_core.context import Relaxed, Row
 from tm_core.language.when import parse_instant
+from tm_core.record import Record
 from tm_core.storage.store import Store
+
+if TYPE_CHECKING:
+    from tm_core.context import Row
 
 IN_STEP = "/"
 """Stands for all plugins in step, in `waiting` and `delivery`; no plugin is called so."""
@@ -27,7 +30,7 @@ _READ = (
 )
 
 
-class Standing(NamedTuple):
+class Standing(Record):
     """Who is in step, and what waits."""
 
     members: str
@@ -36,7 +39,7 @@ class Standing(NamedTuple):
     """The last event that each plugin behind has dealt with, and `IN_STEP` if something waits."""
 
 
-class Failed(NamedTuple):
+class Failed(Record):
     """A handler did not take an event."""
 
     seq: int
@@ -51,7 +54,9 @@ class Places:
         self._store = store
         self._database = store.database
         database = store.database
-        self._relaxed = database.relaxed if isinstance(database, Relaxed) else database.transaction
+        # Asked by name: the definition of the protocol `Relaxed` would cost more at each start.
+        self._relaxed: Callable[[], AbstractContextManager[None]]
+        self._relaxed = getattr(database, "relaxed", database.transaction)
 
     def relaxed(self) -> AbstractContextManager[None]:
         """A transaction for places: should it be lost with the power, events come again."""

@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from tm_core.model import Failure
+from tm_core.record import Record
 
 from .registry import Installed
 
 
-class Call(NamedTuple):
+class Call(Record):
     """One call of a plugin's code, for whoever watches."""
 
     plugin: str
@@ -27,7 +28,7 @@ class Call(NamedTuple):
     error: Exception | None
 
 
-class Turn(NamedTuple):
+class Turn(Record):
     """One function of a plugin that is to be called, among others."""
 
     plugin: Installed

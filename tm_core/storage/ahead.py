@@ -6,13 +6,15 @@ statement follows need never be made. A row that nobody reads soon is cheaper wi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from tm_core.errors import DatabaseError
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
 
-Rows = dict[str, list[Sequence[Any]]]
+    from tm_core.errors import DatabaseError
+
+Rows = dict[str, "list[Sequence[Any]]"]
 """Rows by the statement that inserts them."""
 
 _MOST = 1000

@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from tm_core.context import Database, PuttingOff, Row
 from tm_core.errors import Conflict, NotFound
 from tm_core.language import values
-from tm_core.language.checkers import Checker, checker
-from tm_core.model import Event, Field, Task
+from tm_core.model import Field, Task
 
 from .chain import LINKED, link
 from .known import Known, Savepoint
 from .sqlite import encode
 
 if TYPE_CHECKING:
+    from tm_core.context import Database, Event, Row
+    from tm_core.language.checkers import Checker
     from tm_core.language.expressions import Column
 
 _BATCH = 500
@@ -41,7 +41,10 @@ class Store:
 
     def __init__(self, database: Database, fields: Sequence[Field]) -> None:
         self.database = database
-        self._later = database.insert_later if isinstance(database, PuttingOff) else None
+        # Of a PuttingOff; asking whether it is one would import all protocols.
+        self._later: Callable[[str, Sequence[Any]], None] | None = getattr(
+            database, "insert_later", None
+        )
         self.known = Known()
         """What the running transaction need not ask for."""
         self.declare(fields)
@@ -65,6 +68,8 @@ class Store:
         """The canonical value of a field. Raises InvalidValue."""
         found = self._checkers.get(name)
         if found is None:
+            from tm_core.language.checkers import checker
+
             found = self._checkers[name] = checker(self.fields[name])
         return found(value)
 
@@ -246,7 +251,8 @@ class Store:
         if limit:
             sql += f" LIMIT {int(limit)}"
         for row in self.database.stream(sql, parameters):
-            yield Event(**{**row, "data": json.loads(row["data"])})  # type: ignore[typeddict-item]
+            row["data"] = json.loads(row["data"])
+            yield cast("Event", row)
 
     def history(self) -> Iterator[Row]:
         """All events in their order, one at a time, as the log holds them: `data` is text."""
