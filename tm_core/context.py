@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NotRequired, Protocol, TypedDict, runtime_checkable
 
-from .model import Event, Field, Plugin, Task
+from tm_core.record import Record
+
+from .model import Field, Plugin, Task
 
 Row = dict[str, Any]
 """A row of a query, by column name."""
+
+
+class Event(TypedDict):
+    """One entry of the append-only log."""
+
+    seq: int
+    id: str
+    transaction_id: str
+    at: str
+    actor: str
+    session: str
+    type: str
+    task_id: str | None
+    data: dict[str, Any]
+    digest: NotRequired[str | None]
+    """Of this event and the one before it about the same task; None before digests were kept."""
 
 
 class Context(Protocol):
@@ -31,6 +49,11 @@ class Context(Protocol):
     @property
     def now(self) -> str:
         """The time of this operation, UTC, as it is stored."""
+
+    @property
+    def remembered(self) -> dict[str, Any]:
+        """What the plugin wants to know again later in the running transaction, by names of its
+        own: it is empty when a transaction begins, and once part of it was taken back."""
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -426,7 +449,7 @@ class Upkeep(Database, Protocol):
         """The columns of a table that name a task, with which their row goes when it is purged."""
 
 
-class TableShape(NamedTuple):
+class TableShape(Record):
     """What has to be known of a table to carry its rows elsewhere."""
 
     key: tuple[str, ...]
@@ -455,6 +478,18 @@ class Relaxed(Protocol):
 
     def execute_relaxed(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """One statement as such a transaction; gives the number of rows that it touched."""
+
+
+@runtime_checkable
+class PuttingOff(Protocol):
+    """A database that can put rows off, to write them together."""
+
+    def insert_later(self, sql: str, parameters: Sequence[Any]) -> None:
+        """Insert one row before the next statement that could see it, or the commit.
+
+        Only within a transaction, and only rows that cannot clash with others: what is wrong with
+        one is found when others have been put off too, and undoes the whole transaction.
+        """
 
 
 @runtime_checkable

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Collection, Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from tm_core.context import Context
-from tm_core.model import Event
 from tm_core.plugin_host.calls import Turn
 from tm_core.plugin_host.host import Host
+from tm_core.record import Record
+
+if TYPE_CHECKING:
+    from tm_core.context import Context, Event
 
 _HOOK = "event_handlers"
 
 
-class Listener(NamedTuple):
+class Listener(Record):
     """One handler of an enabled plugin."""
 
     consumer: str

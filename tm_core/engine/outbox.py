@@ -14,10 +14,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
-from tm_core.context import Context, Exclusive
 from tm_core.language.when import instant_now
-from tm_core.model import Event
 from tm_core.plugin_host.host import Host
 from tm_core.plugin_host.registry import describe
 from tm_core.storage.store import Store
@@ -25,6 +24,9 @@ from tm_core.storage.store import Store
 from .listeners import Listener, Listeners, Wanting
 from .places import Failed, Places, Standing
 from .privacy import readable
+
+if TYPE_CHECKING:
+    from tm_core.context import Context, Event
 
 _BATCH = 200
 _IN_STEP = "/"
@@ -55,9 +57,9 @@ class Outbox:
         self._places = Places(store)
         self._listeners = Listeners(host, context)
         database = store.database
-        self._exclusive: Callable[[], AbstractContextManager[bool]] = (
-            database.serving if isinstance(database, Exclusive) else lambda: nullcontext(True)
-        )
+        # Asked by name: the definition of the protocol `Exclusive` would cost more at each start.
+        self._exclusive: Callable[[], AbstractContextManager[bool]]
+        self._exclusive = getattr(database, "serving", lambda: nullcontext(True))
         self._serving = False
         self._due = False
         self._own: Standing | None = None

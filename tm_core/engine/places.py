@@ -8,14 +8,17 @@ until they have caught up. One that is off keeps its place in a row of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from tm_core.context import Relaxed, Row
 from tm_core.language.when import parse_instant
+from tm_core.record import Record
 from tm_core.storage.store import Store
+
+if TYPE_CHECKING:
+    from tm_core.context import Row
 
 _PAUSES = ("1m", "10m", "1h", "6h")
 _READ = (
@@ -26,7 +29,7 @@ _SETTLE = "UPDATE delivery SET seq = ? WHERE consumer = '/' AND members = ?"
 _SETTLE_ALL = f"{_SETTLE} AND NOT EXISTS (SELECT 1 FROM event WHERE seq > ?)"
 
 
-class Standing(NamedTuple):
+class Standing(Record):
     """Who is in step, who is behind, and how far they have come."""
 
     members: str
@@ -39,7 +42,7 @@ class Standing(NamedTuple):
     """The last event that each plugin behind has dealt with."""
 
 
-class Failed(NamedTuple):
+class Failed(Record):
     """A handler did not take an event."""
 
     seq: int
@@ -54,11 +57,11 @@ class Places:
         self._store = store
         self._database = store.database
         database = store.database
-        self._relaxed, self._execute_relaxed = (
-            (database.relaxed, database.execute_relaxed)
-            if isinstance(database, Relaxed)
-            else (database.transaction, self._execute)
-        )
+        # Asked by name: the definition of the protocol `Relaxed` would cost more at each start.
+        self._relaxed: Callable[[], AbstractContextManager[None]]
+        self._relaxed = getattr(database, "relaxed", database.transaction)
+        self._execute_relaxed: Callable[[str, Sequence[Any]], int]
+        self._execute_relaxed = getattr(database, "execute_relaxed", self._execute)
 
     def relaxed(self) -> AbstractContextManager[None]:
         """A transaction for places: should it be lost with the power, events come again."""

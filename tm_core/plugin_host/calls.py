@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from tm_core.model import Failure
+from tm_core.record import Record
 
 from .registry import Installed
 
 
-class Call(NamedTuple):
+class Call(Record):
     """One call of a plugin's code, for whoever watches."""
 
     plugin: str
@@ -27,7 +28,7 @@ class Call(NamedTuple):
     error: Exception | None
 
 
-class Turn(NamedTuple):
+class Turn(Record):
     """One function of a plugin that is to be called, among others."""
 
     plugin: Installed
@@ -36,13 +37,22 @@ class Turn(NamedTuple):
     function: Callable[[Any], Any]
 
 
-@contextlib.contextmanager
-def guarded() -> Iterator[None]:
+class guarded:  # noqa: N801  # used as a function; a generator would take twice as long
     """Around a plugin's code: what it prints goes to stderr, and it cannot end the process."""
-    with contextlib.redirect_stdout(sys.stderr):
-        try:
-            yield
-        except SystemExit as error:
+
+    __slots__ = ("_stdout",)
+
+    def __enter__(self) -> None:
+        self._stdout, sys.stdout = sys.stdout, sys.stderr
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        sys.stdout = self._stdout
+        if isinstance(error, SystemExit):
             raise RuntimeError(f"it called sys.exit({error.code!r})") from error
 
 
