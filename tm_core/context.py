@@ -169,8 +169,17 @@ class Context(Protocol):
     def update(self, task_id: str, **fields: Any) -> Task:
         """Change a task in the running transaction, through all hooks, with an event of its own."""
 
-    def gather_evidence(self, task: Task, sources: Sequence[str] = ()) -> dict[str, Any]:
-        """What the `evidence` hooks measure for this task. Never inside a transaction."""
+    def gather_evidence(
+        self,
+        task: Task,
+        sources: Sequence[str] = (),
+        known: dict[Any, Mapping[str, Any]] | None = None,
+    ) -> dict[str, Any]:
+        """What the `evidence` hooks measure for this task. Never inside a transaction.
+
+        Whoever asks for many tasks gives the same dict as `known` each time, at first an empty one:
+        hooks that do not take the task are then asked once for the same sources.
+        """
 
     def collect(self, hook: str) -> list[Any]:
         """Everything that the enabled plugins give for a collecting hook, such as validators."""

@@ -184,8 +184,15 @@ class PluginContext:
         task: Task = self.tasks.update(task_id, **fields)
         return task
 
-    def gather_evidence(self, task: Task, sources: Sequence[str] = ()) -> dict[str, Any]:
-        found: dict[str, Any] = self.tasks.gather_evidence(task, options={"evidence": sources})
+    def gather_evidence(
+        self,
+        task: Task,
+        sources: Sequence[str] = (),
+        known: dict[Any, Mapping[str, Any]] | None = None,
+    ) -> dict[str, Any]:
+        found: dict[str, Any] = self.tasks.gather_evidence(
+            task, options={"evidence": sources}, known=known
+        )
         return found
 
     def collect(self, hook: str) -> list[Any]:
