@@ -16,11 +16,10 @@ from tm_core.api import (
     ValidationError,
 )
 
-from .confirmations import confirmations, forget, keep
+from .confirmations import Confirmation, confirmations, forget, keep
 from .criteria import Criterion, read_all
 from .facts import gather
 from .hooks import judge, unmet
-from .validator import Confirmation
 
 Number = Annotated[int, Param("The criterion's number in the list", minimum=1)]
 
