@@ -147,7 +147,14 @@ def confirm(
                     f"criterion {number} was confirmed already, by {known.confirmed_by}",
                     f"tm criteria unconfirm {found.id} {number} takes it back",
                 )
-            return Confirmed(found.id, number, *known, False)
+            return Confirmed(
+                found.id,
+                number,
+                known.criterion,
+                known.confirmed_by,
+                known.confirmed_at,
+                changed=False,
+            )
         with ctx.event("criteria.confirmed", found.id, number=number, by=who):
             keep(ctx, found.id, number, criterion.text, who, ctx.now)
         return Confirmed(found.id, number, criterion.text, who, ctx.now, changed=True)
@@ -169,7 +176,9 @@ def unconfirm(ctx: Context, task: TaskId, number: Number) -> Confirmed:
             )
         with ctx.event("criteria.unconfirmed", found.id, number=number, by=known.confirmed_by):
             forget(ctx, found.id, number)
-    return Confirmed(found.id, number, *known, True)
+    return Confirmed(
+        found.id, number, known.criterion, known.confirmed_by, known.confirmed_at, changed=True
+    )
 
 
 def _criterion(task: Task, number: int) -> Criterion:
