@@ -72,6 +72,7 @@ if TYPE_CHECKING:
         ValidationError,
     )
     from .hookspecs import HOOKS, hookimpl
+    from .language.checkers import checker
     from .language.expressions import FUNCTIONS, names, parse
     from .language.text import masked, mentions, nearest, quote
     from .language.values import check, check_records, visible
@@ -108,6 +109,7 @@ if TYPE_CHECKING:
     from .plugin_host.lock import Deviation, Locked, deviations, read_lock
     from .plugin_host.lock import as_json as lock_content
     from .plugin_host.registry import LOCK_FILE, Installed, describe
+    from .record import Record
     from .storage.chain import event_digest, next_head
     from .storage.migrate import MigrationSet, check_schema, kernel_migrations
     from .storage.migrate import applied as applied_migrations
@@ -178,6 +180,7 @@ __all__ = [
     "PluginSet",
     "Portable",
     "Problem",
+    "Record",
     "Row",
     "Run",
     "SQLDialect",
@@ -201,6 +204,7 @@ __all__ = [
     "check",
     "check_records",
     "check_schema",
+    "checker",
     "current_run",
     "default_cache_folder",
     "describe",
@@ -278,6 +282,7 @@ _HOMES = {
         "PluginError TmError UsageError ValidationError"
     ),
     "hookspecs": "HOOKS hookimpl",
+    "language.checkers": "checker",
     "language.expressions": "FUNCTIONS names parse",
     "language.text": "masked mentions nearest quote",
     "language.values": "check check_records visible",
@@ -291,6 +296,7 @@ _HOMES = {
     "plugin_host.host": "Host",
     "plugin_host.lock": "Deviation Locked deviations read_lock lock_content=as_json",
     "plugin_host.registry": "LOCK_FILE Installed describe",
+    "record": "Record",
     "storage.chain": "event_digest next_head",
     "storage.migrate": (
         "MigrationSet check_schema kernel_migrations applied_migrations=applied "

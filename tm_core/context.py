@@ -51,6 +51,11 @@ class Context(Protocol):
         """The time of this operation, UTC, as it is stored."""
 
     @property
+    def remembered(self) -> dict[str, Any]:
+        """What the plugin wants to know again later in the running transaction, by names of its
+        own: it is empty when a transaction begins, and once part of it was taken back."""
+
+    @property
     def environ(self) -> Mapping[str, str]:
         """The environment variables of whoever opened the store."""
 
@@ -486,6 +491,21 @@ class Relaxed(Protocol):
 
     def relaxed(self) -> AbstractContextManager[None]:
         """A transaction that a power failure may undo, though never in part."""
+
+    def execute_relaxed(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """One statement as such a transaction; gives the number of rows that it touched."""
+
+
+@runtime_checkable
+class PuttingOff(Protocol):
+    """A database that can put rows off, to write them together."""
+
+    def insert_later(self, sql: str, parameters: Sequence[Any]) -> None:
+        """Insert one row before the next statement that could see it, or the commit.
+
+        Only within a transaction, and only rows that cannot clash with others: what is wrong with
+        one is found when others have been put off too, and undoes the whole transaction.
+        """
 
 
 @runtime_checkable

@@ -63,6 +63,10 @@ class PluginContext:
         return self._session().changes.now
 
     @property
+    def remembered(self) -> dict[str, Any]:
+        return self._session().changes.remembered(self._plugin)
+
+    @property
     def environ(self) -> Mapping[str, str]:
         return self._session().workspace.environ
 
