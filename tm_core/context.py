@@ -325,6 +325,11 @@ class MetricCalculator(Protocol):
         for a period and for groups. A calculator may also have a method
         `findings(figures) -> Iterable[Insight]`: what its own figures tell, of all tasks as of a
         group; findings that rest on too few tasks are left out by whoever asks.
+
+        One whose figures change only with some events may name them in `heeds`, as types or
+        patterns such as `task.*`; while none of them happens, what it found may be kept. Whatever
+        rewrites the past (an undo, an import, a purge) counts for every calculator, and so does the
+        turn of an hour.
         """
 
 
