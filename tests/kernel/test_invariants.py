@@ -84,7 +84,7 @@ def imports(tree: ast.AST, module: str, is_package: bool) -> Iterator[tuple[int,
 
 LAYERS = """
     errors  logs  model  configuration.cache  language.text  engine.figures  engine.privacy
-    storage.location  storage.chain
+    storage.location  storage.chain  storage.statements
     language.when  language.syntax  configuration.yaml_file
     language.values  configuration.consent
     language.expressions

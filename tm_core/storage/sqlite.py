@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import sqlite3
 import sys
 import threading
@@ -16,6 +15,8 @@ from typing import Any
 
 from tm_core.context import Database, Row, SQLDialect, TableShape
 from tm_core.errors import BadStatement, DamagedStore, DatabaseBusy, DatabaseError, NoStore
+
+from .statements import refuse_control, with_guards
 
 _PAUSE = 0.05
 """Seconds between two looks for what others have written."""
@@ -53,9 +54,7 @@ class SQLiteDialect:
         return ""
 
     def schema(self, text: str) -> str:
-        text = text.replace("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT")
-        pattern = r"\{append_only (\w+)(?: past (\w+)\.(\w+)| (again))?\}"
-        return re.sub(pattern, _guard, text) if "{append_only" in text else text
+        return with_guards(text.replace("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT"), _guard)
 
 
 class SQLiteBackend:
@@ -165,12 +164,14 @@ class SQLite:
         return BadStatement(f"the store refused: {text}", "tm doctor")
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        refuse_control(sql)
         try:
             return self._run(sql, parameters).fetchall()
         except sqlite3.Error as error:
             raise self._explain(error) from error
 
     def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
+        refuse_control(sql)
         cursor = self._run(sql, parameters)
         try:
             yield from cursor
@@ -178,15 +179,18 @@ class SQLite:
             raise self._explain(error) from error
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        refuse_control(sql)
         return self._run(sql, parameters).rowcount
 
     def execute_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
+        refuse_control(sql)
         try:
             self._connection.executemany(sql, parameters)
         except sqlite3.Error as error:
             raise self._explain(error) from error
 
     def insert_returning(self, sql: str, parameters: Sequence[Any], column: str) -> Any:
+        refuse_control(sql)
         return self._run(sql, parameters).lastrowid
 
     @contextmanager
@@ -542,17 +546,16 @@ class _Spread:
         return json.dumps([last, math.fsum(values), points])
 
 
-def _guard(found: re.Match[str]) -> str:
+def _guard(table: str, other: str, column: str, again: bool) -> str:
     """The triggers that keep a table's rows as they are."""
-    table = found[1]
     refuse = f"BEGIN SELECT RAISE(ABORT, 'the {table} log is append-only'); END;"
-    if found[2]:
+    if other:
         return (
             f"DROP TRIGGER {table}_no_delete;\n"
             f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}\n"
-            f"WHEN OLD.seq > (SELECT COALESCE(MAX({found[3]}), 0) FROM {found[2]})\n{refuse}"
+            f"WHEN OLD.seq > (SELECT COALESCE(MAX({column}), 0) FROM {other})\n{refuse}"
         )
-    if found[4]:
+    if again:
         return (
             f"DROP TRIGGER {table}_no_delete;\n"
             f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}\n{refuse}"
