@@ -1,9 +1,10 @@
 """Imports the driver, without what it wants for the sake of its version numbers alone.
 
-psycopg and its compiled part ask `importlib.metadata` for their own versions when they are imported.
-That module brings the parsers of e-mail and zip files along and looks through all that is installed,
-a tenth of what the driver takes to import, at each command (50 of 504 million instructions; the rest
-is the driver itself and asyncio). The version is the name of a folder beside the package.
+psycopg and its compiled part ask `importlib.metadata` for their own versions when they are
+imported. That module brings the parsers of e-mail and zip files along and looks through all that is
+installed, a tenth of what the driver takes to import, at each command (50 of 504 million
+instructions; the rest is the driver itself and asyncio). The version is the name of a folder beside
+the package.
 """
 
 from __future__ import annotations
