@@ -1,4 +1,4 @@
-"""The only door for plugins: a plugin imports this module and itself, and nothing else of ours."""
+"""The only door for plugins: a plugin imports this module and itself, and nothing else of ours.
 
 from .command_line.output import Output, json_shape
 from .command_line.run import Run, current_run, dry_run_option
@@ -105,6 +105,124 @@ from .storage.migrate import undo as undo_migrations
 from .storage.sqlite import SQLiteBackend
 from .storage.statements import refuse_control, with_guards
 from .workspace import Workspace
+A name is fetched from where it lives when it is first asked for: a plugin pays at start-up only for
+what it uses.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .command_line.output import Output, json_shape
+    from .command_line.run import Run, current_run, dry_run_option
+    from .command_line.verbs import Page
+    from .command_line.views import listed
+    from .configuration.cache import (
+        cache_path,
+        default_cache_folder,
+        read_json,
+        write_atomically,
+        write_json_atomically,
+    )
+    from .configuration.config import Config, read_config, user_config_path
+    from .configuration.consent import Approval, Approvals
+    from .configuration.editing import reset as reset_config_file
+    from .configuration.editing import set_feature as set_config_feature
+    from .configuration.editing import set_minimal_mode
+    from .configuration.editing import set_value as set_config_value
+    from .configuration.editing import unset_value as unset_config_value
+    from .configuration.sets import PluginSet
+    from .configuration.settings import Layer, parse_value
+    from .configuration.yaml_file import parse_any as load_yaml
+    from .configuration.yaml_file import parse_yaml
+    from .context import (
+        Backend,
+        ConfigProvider,
+        Context,
+        Copies,
+        Database,
+        Event,
+        Handler,
+        MetricCalculator,
+        Portable,
+        Row,
+        SQLDialect,
+        TableShape,
+        TaskSet,
+        Upkeep,
+        Validator,
+    )
+    from .engine.figures import Insight, Spread
+    from .engine.privacy import readable
+    from .engine.summary import summary
+    from .errors import (
+        BadStatement,
+        BlankStore,
+        ConfigError,
+        Conflict,
+        DamagedStore,
+        DatabaseBusy,
+        DatabaseError,
+        ExpressionError,
+        FeatureDisabled,
+        InvalidValue,
+        NewerSchema,
+        NoStore,
+        NotFound,
+        PluginError,
+        TmError,
+        UsageError,
+        ValidationError,
+    )
+    from .hookspecs import HOOKS, hookimpl
+    from .language.expressions import FUNCTIONS, names, parse
+    from .language.text import masked, mentions, nearest, quote
+    from .language.values import check, check_records, visible
+    from .language.when import (
+        format_local,
+        instant_now,
+        parse_duration,
+        parse_instant,
+    )
+    from .manager import TaskManager
+    from .model import (
+        API_VERSION,
+        OPEN,
+        PRIORITIES,
+        STATUSES,
+        Action,
+        Availability,
+        Change,
+        Command,
+        CommandEnd,
+        Document,
+        Failure,
+        Field,
+        Finding,
+        Foreign,
+        Hook,
+        Plugin,
+        Problem,
+        Setting,
+        Task,
+    )
+    from .plugin_host.actions import Param, TaskId, signature_of
+    from .plugin_host.host import Host
+    from .plugin_host.lock import Deviation, Locked, deviations, read_lock
+    from .plugin_host.lock import as_json as lock_content
+    from .plugin_host.registry import LOCK_FILE, Installed, describe
+    from .storage.chain import event_digest, next_head
+    from .storage.migrate import MigrationSet, check_schema, kernel_migrations
+    from .storage.migrate import applied as applied_migrations
+    from .storage.migrate import apply as apply_migrations
+    from .storage.migrate import held as held_migrations
+    from .storage.migrate import parts as migration_parts
+    from .storage.migrate import pending as pending_migrations
+    from .storage.migrate import release as release_migrations
+    from .storage.migrate import undo as undo_migrations
+    from .storage.sqlite import SQLiteBackend
+    from .workspace import Workspace
 
 __all__ = [
     "API_VERSION",
@@ -187,24 +305,29 @@ __all__ = [
     "check",
     "check_records",
     "check_schema",
+    "context",
     "current_run",
     "default_cache_folder",
     "describe",
     "deviations",
     "dry_run_option",
+    "errors",
     "event_digest",
     "format_local",
     "held_migrations",
     "hookimpl",
+    "hookspecs",
     "instant_now",
     "json_shape",
     "kernel_migrations",
     "listed",
     "load_yaml",
     "lock_content",
+    "manager",
     "masked",
     "mentions",
     "migration_parts",
+    "model",
     "names",
     "nearest",
     "next_head",
@@ -232,6 +355,7 @@ __all__ = [
     "user_config_path",
     "visible",
     "with_guards",
+    "workspace",
     "write_atomically",
     "write_json_atomically",
 ]

@@ -244,7 +244,8 @@ class Hooks:
 
         Every event that matches is handed to each handler at least once, in the order of the log,
         also when the process that wrote it died. A handler that raises never fails the command: the
-        error is recorded, and the event is offered again later, after a growing pause.
+        error is recorded, and the event is offered again later, after a growing pause. A process
+        asks once, when the first event comes that `Hook.when` names.
 
             class Mail:
                 name = "mail"

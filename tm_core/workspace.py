@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from .configuration.cache import default_cache_folder
 from .configuration.config import Config
 from .configuration.settings import Layer
-from .context import Backend, Context, Database
 from .errors import BlankStore, DatabaseError, ForeignStore, NoStore, PluginError, is_refusal
 from .language.when import instant_now
 from .model import Foreign, Plugin
@@ -22,6 +21,7 @@ from .storage.sqlite import SQLiteBackend
 
 if TYPE_CHECKING:
     from .configuration.sets import Sets
+    from .context import Backend, Context, Database
 
 
 class Workspace:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from tm_core.api import Context, Param, Upkeep, UsageError
+from tm_core.api import Conflict, Context, Param, Upkeep, UsageError
 
 
 def stats(ctx: Context) -> dict[str, Any]:
@@ -60,5 +60,20 @@ def archive(
     Tasks stay as they are. `tm verify` and `--at` read the file; what is in it can no longer be
     undone, is not in `tm log`, and does not count in figures that are made from events.
     """
-    found: dict[str, Any] | None = ctx.tasks.archive_events(before)
-    return found
+    archives = ctx.tasks.archives
+    known, last = archives.known(), archives.due(before)
+    if not last:
+        return None
+    if ctx.dry_run:
+        rows = ctx.query(
+            "SELECT count(*) AS events, min(seq) AS first_seq FROM event WHERE seq <= ?", [last]
+        )
+        return {**rows[0], "last_seq": last}
+    # Written before the transaction, so that nobody has to wait: what is in the log stays.
+    archive, tails = archives.write(last)
+    told: dict[str, Any] = archive._asdict()
+    with ctx.event("log.archived", **told):
+        if archives.known() != known:
+            raise Conflict("another process archived events meanwhile", "try again")
+        archives.take_out(archive, tails, ctx.now)
+    return told

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tm_core.command_line.manifest import plugin as kernel
+from tm_core.engine.performing import method_name
 from tm_core.errors import FeatureDisabled, TmError
-from tm_core.manager import TaskManager, method_name
+from tm_core.manager import TaskManager
 from tm_core.model import Field, Plugin
 from tm_core.plugin_host.registry import installed_plugins
 from tm_core.testing import Cli

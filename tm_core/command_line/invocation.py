@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from tm_core.engine.changes import AlreadyDone, named_action
+from tm_core.engine.performing import explained
 from tm_core.engine.plugin_context import PluginContext
 from tm_core.errors import (
     DatabaseError,
@@ -25,7 +26,7 @@ from tm_core.language import values
 from tm_core.language.text import nearest, quote
 from tm_core.language.when import instant_now
 from tm_core.logs import log
-from tm_core.manager import TaskManager, explained
+from tm_core.manager import TaskManager
 from tm_core.model import Action, Command, CommandEnd, Field
 from tm_core.plugin_host.actions import Signature, signature_of
 from tm_core.plugin_host.host import Host
@@ -33,7 +34,7 @@ from tm_core.plugin_host.registry import Installed, describe
 from tm_core.workspace import Workspace
 
 from .output import Output, standard
-from .parameters import help_text, option_of, parameter_of
+from .parameters import PlainHelp, help_text, option_of, parameter_of
 
 KERNEL = Installed("kernel", None, distribution="task-orchestrator")
 
@@ -357,7 +358,7 @@ def of(context: click.Context) -> Invocation:
     return invocation
 
 
-class ActionCommand(click.Command):
+class ActionCommand(PlainHelp, click.Command):
     """An action as a command: arguments, options and help from its signature and the fields."""
 
     def __init__(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tm_core.context import Context
 from tm_core.errors import Conflict, InvalidValue, ValidationError, is_refusal
 from tm_core.language import values
 from tm_core.language.text import is_blank
@@ -16,6 +15,9 @@ from tm_core.plugin_host.host import Host
 from tm_core.plugin_host.registry import Installed
 from tm_core.storage.sqlite import encode
 from tm_core.storage.store import Store, new_event_id
+
+if TYPE_CHECKING:
+    from tm_core.context import Context
 
 _STAMPS = ("updated_at", "version")
 _DEEPEST = 40

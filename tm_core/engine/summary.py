@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tm_core.language.values import visible
-from tm_core.model import Event
+
+if TYPE_CHECKING:
+    from tm_core.context import Event
 
 _TOLD_OTHERWISE = ("rows", "forced", "refused", "plugins", "before", "after")
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tm_core.errors import Conflict, FeatureDisabled, NotFound
-from tm_core.model import Change, Event, Task
+from tm_core.model import Change, Task
 from tm_core.storage.store import Store
 
 from .changes import Changes
+
+if TYPE_CHECKING:
+    from tm_core.context import Event
 
 
 def undo(changes: Changes, seq: int | None) -> list[Event]:

@@ -15,10 +15,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tm_core.errors import ExpressionError, InvalidValue
 from tm_core.model import Field
+from tm_core.record import Record
 
 from .syntax import FUNCTIONS as FUNCTIONS
 from .syntax import dotted_name as dotted_name
@@ -65,7 +66,7 @@ _STACK = 88
 _NESTING = re.compile(r"'(?:[^']|'')*'|\(SELECT\b|\(|\)")
 
 
-class Column(NamedTuple):
+class Column(Record):
     """Where a name of an expression is found."""
 
     sql: str
@@ -133,7 +134,7 @@ def compile_sort(text: str, columns: Mapping[str, Column]) -> str:
     return ", ".join(orders.values())
 
 
-class _Term(NamedTuple):
+class _Term(Record):
     """A part of the expression in SQL, and what it is in the language."""
 
     kind: str

@@ -11,12 +11,15 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from tm_core.context import Database, Row
 from tm_core.errors import DatabaseError
+from tm_core.record import Record
 
 from .chain import event_digest, next_head
+
+if TYPE_CHECKING:
+    from tm_core.context import Database, Row
 
 FOLDER = "archive"
 _COLUMNS = (
@@ -25,7 +28,7 @@ _COLUMNS = (
 )
 
 
-class Archive(NamedTuple):
+class Archive(Record):
     """One file of events."""
 
     last_seq: int

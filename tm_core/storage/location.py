@@ -8,13 +8,14 @@ administrative folder, and a file `commondir` in there leads to the repository.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+
+from tm_core.record import Record
 
 FOLDER = ".task-orchestrator"
 FILE = "tasks.db"
 
 
-class Location(NamedTuple):
+class Location(Record):
     """A store's folder, as seen from where somebody works."""
 
     folder: str

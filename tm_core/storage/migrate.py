@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-from tm_core.context import Database, Row
 from tm_core.errors import Conflict, DatabaseError, NewerSchema, TmError
 from tm_core.language.when import instant_now
 from tm_core.logs import log
+from tm_core.record import Record
+
+if TYPE_CHECKING:
+    from tm_core.context import Database, Row
 
 BOOKKEEPING = (
     """CREATE TABLE IF NOT EXISTS migration (
@@ -26,7 +29,7 @@ BOOKKEEPING = (
 for somebody to apply its migrations again."""
 
 
-class MigrationSet(NamedTuple):
+class MigrationSet(Record):
     """What one owner expects to have been done to the store."""
 
     owner: str
@@ -36,7 +39,7 @@ class MigrationSet(NamedTuple):
     """Gives a step's SQL by its name. Called only for what is pending."""
 
 
-KERNEL_STEPS = ("0001_initial.sql", "0002_event_chain.sql")
+KERNEL_STEPS = ("0001_initial.sql", "0002_event_chain.sql", "0003_handlers_in_step.sql")
 
 
 def kernel_migrations() -> MigrationSet:

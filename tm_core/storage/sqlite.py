@@ -11,15 +11,19 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tm_core.context import Database, Row, SQLDialect, TableShape
 from tm_core.errors import BadStatement, DamagedStore, DatabaseBusy, DatabaseError, NoStore
 
 from .statements import refuse_control, with_guards
 
+if TYPE_CHECKING:
+    from tm_core.context import Database, Row, SQLDialect, TableShape
+
 _PAUSE = 0.05
 """Seconds between two looks for what others have written."""
+_HANGS = 600
+"""Seconds after which whoever serves handlers is no more waited for."""
 
 
 class SQLiteDialect:
@@ -236,6 +240,23 @@ class SQLite:
             self._run("PRAGMA synchronous = FULL")
 
     @contextmanager
+    def serving(self) -> Iterator[bool]:
+        try:
+            file = os.open(self.url + "-outbox", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise _unwritable(self.url + "-outbox", error) from error
+        try:
+            mine = _lock(file, wait=False)
+            if mine:
+                os.utime(file)
+            else:
+                mine = time.time() - os.fstat(file).st_mtime > _HANGS
+            yield mine
+        finally:
+            _unlock(file)  # a process that a handler has forked holds it open
+            os.close(file)
+
+    @contextmanager
     def savepoint(self) -> Iterator[None]:
         self._savepoints += 1
         name = f"s{self._savepoints}"
@@ -405,6 +426,8 @@ class SQLite:
     def _shape(self, table: str) -> TableShape:
         key = self.query("SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", [table])
         others = self.query("SELECT * FROM pragma_foreign_key_list(?)", [table])
+        from tm_core.context import TableShape
+
         return TableShape(
             tuple(row["name"] for row in key), frozenset(row["table"] for row in others)
         )
@@ -483,6 +506,9 @@ if sys.platform == "win32":
                     return False
                 time.sleep(0.005)
 
+    def _unlock(file: int) -> None:
+        """Windows lets go with the file."""
+
 else:
     import fcntl
 
@@ -493,6 +519,10 @@ else:
         except BlockingIOError:
             return False
         return True
+
+    def _unlock(file: int) -> None:
+        """Let go of a lock that this process holds."""
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _keep_counters(live: sqlite3.Connection, source: sqlite3.Connection) -> None:
