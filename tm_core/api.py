@@ -118,7 +118,6 @@ if TYPE_CHECKING:
     from .storage.migrate import release as release_migrations
     from .storage.migrate import undo as undo_migrations
     from .storage.sqlite import SQLiteBackend
-    from .storage.statements import refuse_control, with_guards
     from .workspace import Workspace
 
 __all__ = [
