@@ -118,6 +118,7 @@ if TYPE_CHECKING:
     from .storage.migrate import release as release_migrations
     from .storage.migrate import undo as undo_migrations
     from .storage.sqlite import SQLiteBackend
+    from .storage.statements import refuse_control, with_guards
     from .workspace import Workspace
 
 __all__ = [
@@ -233,6 +234,7 @@ __all__ = [
     "read_json",
     "read_lock",
     "readable",
+    "refuse_control",
     "release_migrations",
     "reset_config_file",
     "set_config_feature",
@@ -244,6 +246,7 @@ __all__ = [
     "unset_config_value",
     "user_config_path",
     "visible",
+    "with_guards",
     "write_atomically",
     "write_json_atomically",
 ]
