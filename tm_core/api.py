@@ -72,6 +72,7 @@ if TYPE_CHECKING:
         ValidationError,
     )
     from .hookspecs import HOOKS, hookimpl
+    from .language.checkers import checker
     from .language.expressions import FUNCTIONS, names, parse
     from .language.text import masked, mentions, nearest, quote
     from .language.values import check, check_records, visible
@@ -202,6 +203,7 @@ __all__ = [
     "check",
     "check_records",
     "check_schema",
+    "checker",
     "current_run",
     "default_cache_folder",
     "describe",
@@ -281,6 +283,7 @@ _HOMES = {
         "PluginError TmError UsageError ValidationError"
     ),
     "hookspecs": "HOOKS hookimpl",
+    "language.checkers": "checker",
     "language.expressions": "FUNCTIONS names parse",
     "language.text": "masked mentions nearest quote",
     "language.values": "check check_records visible",

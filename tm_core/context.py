@@ -51,6 +51,11 @@ class Context(Protocol):
         """The time of this operation, UTC, as it is stored."""
 
     @property
+    def remembered(self) -> dict[str, Any]:
+        """What the plugin wants to know again later in the running transaction, by names of its
+        own: it is empty when a transaction begins, and once part of it was taken back."""
+
+    @property
     def environ(self) -> Mapping[str, str]:
         """The environment variables of whoever opened the store."""
 
@@ -164,8 +169,17 @@ class Context(Protocol):
     def update(self, task_id: str, **fields: Any) -> Task:
         """Change a task in the running transaction, through all hooks, with an event of its own."""
 
-    def gather_evidence(self, task: Task, sources: Sequence[str] = ()) -> dict[str, Any]:
-        """What the `evidence` hooks measure for this task. Never inside a transaction."""
+    def gather_evidence(
+        self,
+        task: Task,
+        sources: Sequence[str] = (),
+        known: dict[Any, Mapping[str, Any]] | None = None,
+    ) -> dict[str, Any]:
+        """What the `evidence` hooks measure for this task. Never inside a transaction.
+
+        Whoever asks for many tasks gives the same dict as `known` each time, at first an empty one:
+        hooks that do not take the task are then asked once for the same sources.
+        """
 
     def collect(self, hook: str) -> list[Any]:
         """Everything that the enabled plugins give for a collecting hook, such as validators."""
@@ -470,6 +484,18 @@ class Relaxed(Protocol):
 
     def relaxed(self) -> AbstractContextManager[None]:
         """A transaction that a power failure may undo, though never in part."""
+
+
+@runtime_checkable
+class PuttingOff(Protocol):
+    """A database that can put rows off, to write them together."""
+
+    def insert_later(self, sql: str, parameters: Sequence[Any]) -> None:
+        """Insert one row before the next statement that could see it, or the commit.
+
+        Only within a transaction, and only rows that cannot clash with others: what is wrong with
+        one is found when others have been put off too, and undoes the whole transaction.
+        """
 
 
 @runtime_checkable

@@ -85,10 +85,10 @@ def imports(tree: ast.AST, module: str, is_package: bool) -> Iterator[tuple[int,
 LAYERS = """
     record
     errors  logs  model  configuration.cache  language.text  engine.figures  engine.privacy
-    storage.location  storage.chain  storage.statements
+    storage.location  storage.chain  storage.known  storage.statements
     language.when  language.syntax  configuration.yaml_file
     language.values  configuration.consent
-    language.expressions
+    language.expressions  language.checkers
     context
     engine.summary
     hookspecs  plugin_host.actions  command_line.output  command_line.manifest
@@ -101,6 +101,7 @@ LAYERS = """
     plugin_host.registry
     plugin_host.lock
     plugin_host.calls
+    storage.ahead
     storage.sqlite  storage.migrate
     storage.store  storage.archive  plugin_host.host
     workspace
