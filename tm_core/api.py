@@ -109,6 +109,7 @@ if TYPE_CHECKING:
     from .plugin_host.lock import Deviation, Locked, deviations, read_lock
     from .plugin_host.lock import as_json as lock_content
     from .plugin_host.registry import LOCK_FILE, Installed, describe
+    from .record import Record
     from .storage.chain import event_digest, next_head
     from .storage.migrate import MigrationSet, check_schema, kernel_migrations
     from .storage.migrate import applied as applied_migrations
@@ -180,6 +181,7 @@ __all__ = [
     "PluginSet",
     "Portable",
     "Problem",
+    "Record",
     "Row",
     "Run",
     "SQLDialect",
@@ -297,6 +299,7 @@ _HOMES = {
     "plugin_host.host": "Host",
     "plugin_host.lock": "Deviation Locked deviations read_lock lock_content=as_json",
     "plugin_host.registry": "LOCK_FILE Installed describe",
+    "record": "Record",
     "storage.chain": "event_digest next_head",
     "storage.migrate": (
         "MigrationSet check_schema kernel_migrations applied_migrations=applied "

@@ -485,6 +485,9 @@ class Relaxed(Protocol):
     def relaxed(self) -> AbstractContextManager[None]:
         """A transaction that a power failure may undo, though never in part."""
 
+    def execute_relaxed(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """One statement as such a transaction; gives the number of rows that it touched."""
+
 
 @runtime_checkable
 class PuttingOff(Protocol):

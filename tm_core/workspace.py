@@ -88,9 +88,9 @@ class Workspace:
         for one in self.sets.chain(named) if named and not safe else ():
             config = config.with_layer(one.layer)
         manifests = [one.manifest for one in installed if one.manifest is not None]
-        for warning in config.check(manifests, (one.name for one in installed if one.error)):
-            report(warning)
         self.config = config.with_plugins(manifests)
+        for warning in self.config.check(manifests, (one.name for one in installed if one.error)):
+            report(warning)
         strict = strict or environ.get("TM_STRICT", "") not in ("", "0")
         self.host = Host(installed, self.config, report=report, strict=strict, safe=safe)
         self._database: Database | None = None

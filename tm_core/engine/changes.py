@@ -86,6 +86,8 @@ class Changes:
         self.transaction_id = ""
         self.first_seq = 0
         """The sequence number of the last transaction's first event."""
+        self.types: dict[str, int] = {}
+        """How many events of each type the last transaction wrote, apart from imported history."""
         self._now = ""
         self._recorders: list[list[list[Any]]] = []
         self._held: list[list[tuple[str, str | None, Mapping[str, Any]]]] = []
@@ -140,6 +142,7 @@ class Changes:
             with self.store.database.transaction():
                 self.transaction_id = new_event_id()
                 self.first_seq = 0
+                self.types = {}
                 self._now = self._clock()
                 if request:
                     self._note_request(*request)
@@ -243,6 +246,7 @@ class Changes:
         if self._held:
             self._held[-1].append((event_type, task_id, data))
             return
+        self.types[event_type] = self.types.get(event_type, 0) + 1
         event = {
             "id": new_event_id(),
             "transaction_id": self.transaction_id,

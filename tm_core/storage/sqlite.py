@@ -281,6 +281,18 @@ class SQLite:
         finally:
             self._run("PRAGMA synchronous = FULL")
 
+    def execute_relaxed(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        if self._depth:
+            return self.execute(sql, parameters)
+        with self._lock:
+            if not self._durable:
+                return self.execute(sql, parameters)
+            self._run("PRAGMA synchronous = NORMAL")
+            try:
+                return self.execute(sql, parameters)
+            finally:
+                self._run("PRAGMA synchronous = FULL")
+
     @contextmanager
     def serving(self) -> Iterator[bool]:
         try:
