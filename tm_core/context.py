@@ -152,18 +152,8 @@ class Context(Protocol):
     def collect(self, hook: str) -> list[Any]:
         """Everything that the enabled plugins give for a collecting hook, such as validators."""
 
-    def snapshot(
-        self, *, since: str = "", until: str = "", by: str = ""
-    ) -> AbstractContextManager[TaskSet]:
-        """One unchanging view of the store for as long as the block lasts.
-
-        Args:
-            since: The figures are wanted of what happened from this instant on.
-            until: ... and before this one.
-            by: The figures are wanted for each value of this field, too: its name, or the name of
-                its option. Raises UsageError where tasks cannot be grouped so, FeatureDisabled
-                where the field belongs to a feature that is off.
-        """
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Everything that is read inside the block is of one state of the store."""
 
     @property
     def features(self) -> Mapping[str, Plugin]:
@@ -190,7 +180,7 @@ class Tasks(Protocol):
 
 
 class TaskSet(Protocol):
-    """All tasks of one read snapshot: iterate over dicts, or ask the store in SQL."""
+    """All tasks of one read snapshot, for a calculator: iterate over dicts, or ask in SQL."""
 
     def __iter__(self) -> Iterator[Row]:
         """Every task that is not deleted, as a dict, one at a time."""
@@ -220,13 +210,6 @@ class TaskSet(Protocol):
     @property
     def by(self) -> str:
         """The field for each of whose values figures are wanted too; empty: none."""
-
-    @property
-    def groupings(self) -> tuple[str, ...]:
-        """The fields that tasks can be grouped by."""
-
-    def grouped(self, by: str) -> TaskSet:
-        """The same tasks with figures wanted by another field; empty: by none."""
 
     def within(self, instant: str) -> str:
         """The SQL condition that a column of instants lies between `since` and `until`."""

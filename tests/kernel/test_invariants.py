@@ -87,6 +87,7 @@ LAYERS = """
     storage.location  storage.chain
     language.when  language.syntax  configuration.yaml_file
     language.values  configuration.consent
+    language.terms
     language.expressions
     context
     engine.summary
