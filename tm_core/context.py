@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NotRequired, Protocol, TypedDict, runtime_checkable
 
-from .model import Event, Field, Plugin, Task
+from tm_core.record import Record
+
+from .model import Field, Plugin, Task
 
 Row = dict[str, Any]
 """A row of a query, by column name."""
+
+
+class Event(TypedDict):
+    """One entry of the append-only log."""
+
+    seq: int
+    id: str
+    transaction_id: str
+    at: str
+    actor: str
+    session: str
+    type: str
+    task_id: str | None
+    data: dict[str, Any]
+    digest: NotRequired[str | None]
+    """Of this event and the one before it about the same task; None before digests were kept."""
 
 
 class Context(Protocol):
@@ -409,7 +427,7 @@ class Upkeep(Database, Protocol):
         """The columns of a table that name a task, with which their row goes when it is purged."""
 
 
-class TableShape(NamedTuple):
+class TableShape(Record):
     """What has to be known of a table to carry its rows elsewhere."""
 
     key: tuple[str, ...]
@@ -435,6 +453,21 @@ class Relaxed(Protocol):
 
     def relaxed(self) -> AbstractContextManager[None]:
         """A transaction that a power failure may undo, though never in part."""
+
+
+@runtime_checkable
+class Exclusive(Protocol):
+    """A database whose users can agree that one of them hands out events.
+
+    Without it two processes may hand out the same event, which handlers must expect anyway.
+    """
+
+    def serving(self) -> AbstractContextManager[bool]:
+        """Let only one process or connection be inside; tells whether it is this one.
+
+        It does not wait. Whoever dies is no more inside, and who has been for over ten minutes
+        counts for nothing: it hangs.
+        """
 
 
 @runtime_checkable

@@ -81,6 +81,23 @@ class Hooks:
         """
 
     @hookspec
+    def task_refused(self, ctx: Context, change: Change, problems: Sequence[Problem]) -> None:
+        """Note that a change was refused, for instance to count the attempts.
+
+        Runs when the transaction in which `task_validate` refused it is over, whatever became of
+        it, and not under `--dry-run`; the task is as it is without the change. What is recorded
+        here by `ctx.event` is a transaction of its own. `change.data` has what the validators put
+        there. When it raises, a line says so; raising a TmError says nothing. The command ends with
+        the refusal in any case.
+
+            @hookimpl
+            def task_refused(ctx, change, problems):
+                if change.completes:
+                    with ctx.event("signoff.missing", change.after.id, problems=len(problems)):
+                        pass
+        """
+
+    @hookspec
     def task_write(self, ctx: Context, change: Change) -> None:
         """Write the plugin's share of a change to its own tables, with `ctx.put`.
 
@@ -227,7 +244,8 @@ class Hooks:
 
         Every event that matches is handed to each handler at least once, in the order of the log,
         also when the process that wrote it died. A handler that raises never fails the command: the
-        error is recorded, and the event is offered again later, after a growing pause.
+        error is recorded, and the event is offered again later, after a growing pause. A process
+        asks once, when the first event comes that `Hook.when` names.
 
             class Mail:
                 name = "mail"

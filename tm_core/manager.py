@@ -149,18 +149,15 @@ class TaskManager(Performer):
             except Exception as error:
                 yield Finding("error", f"plugin {name}", f"health check: {describe(error)}")
 
-    def _observed(self) -> bool:
-        return bool(self._changes.first_seq) and bool(self.host.declaring("event_handlers"))
-
     def _note(self) -> None:
-        if self._observed():
+        if self._changes.first_seq:
             self._outbox.note(self._changes.first_seq)
 
     def _deliver(self) -> None:
-        if not self._observed():
+        if not self._changes.first_seq:
             return
         try:
-            self._outbox.deliver()
+            self._outbox.deliver_noted()
         except DatabaseError as error:  # the write itself is done
             self.workspace.report(f"handlers were not called now, but will be: {error.message}")
 

@@ -1,8 +1,4 @@
-"""What everything else talks about: tasks, changes, events, and the parts of a manifest.
-
-Records on the start-up path are named tuples: a dataclass takes several times as long to define,
-and users feel every millisecond before the first line of work.
-"""
+"""What everything else talks about: tasks, changes, and the parts of a manifest."""
 
 from __future__ import annotations
 
@@ -15,7 +11,9 @@ from collections.abc import (
     Mapping,
     MutableMapping,
 )
-from typing import Any, NamedTuple, NotRequired, TypedDict
+from typing import Any
+
+from tm_core.record import Record
 
 API_VERSION = (1, 0)
 """Of plugins' API, (major, minor): a minor version only adds."""
@@ -29,7 +27,7 @@ FIELD_TYPES = (
 )
 
 
-class Field(NamedTuple):
+class Field(Record):
     """A property of tasks that a plugin declares, and that the kernel then stores and offers.
 
     The kernel adds the column, the options, the checks, JSON, filters, sorting, export and import.
@@ -107,7 +105,7 @@ TASK_FIELDS = (
 """The kernel's own fields of a task, declared as a plugin declares its."""
 
 
-class Hook(NamedTuple):
+class Hook(Record):
     """Where the implementation of one hook is, and when it is worth importing."""
 
     target: Any
@@ -119,7 +117,7 @@ class Hook(NamedTuple):
     `event_handlers`: patterns such as `task.*`. Empty: always."""
 
 
-class Action(NamedTuple):
+class Action(Record):
     """Something that a plugin lets people do: a command, a method of `TaskManager`, and more."""
 
     target: Any
@@ -139,7 +137,7 @@ class Action(NamedTuple):
     runs where there is none, or a damaged one. Such an action takes no tasks and no fields."""
 
 
-class Command(NamedTuple):
+class Command(Record):
     """A plain Click command, for what does not fit an action (a wizard, a following watch)."""
 
     target: Any
@@ -147,7 +145,7 @@ class Command(NamedTuple):
     help: str
 
 
-class Setting(NamedTuple):
+class Setting(Record):
     """One key of a plugin's configuration: `<plugin>.<key>`."""
 
     type: str
@@ -162,7 +160,7 @@ class Setting(NamedTuple):
     is ignored. For what would make a machine run or send something."""
 
 
-class Plugin(NamedTuple):
+class Plugin(Record):
     """A manifest: all that the kernel must know of a plugin before it imports any of its modules.
 
     Every value is a literal, so that the index can hold it as JSON.
@@ -192,7 +190,7 @@ class Plugin(NamedTuple):
     with `tm`, `--safe` keeps the essential ones, too."""
 
 
-class Problem(NamedTuple):
+class Problem(Record):
     """A reason why a change must not be made."""
 
     message: str
@@ -202,7 +200,7 @@ class Problem(NamedTuple):
     hint: str = ""
 
 
-class Availability(NamedTuple):
+class Availability(Record):
     """Conditions in SQL about which tasks can be taken up now; an empty one says nothing."""
 
     held: str = ""
@@ -211,7 +209,7 @@ class Availability(NamedTuple):
     """A SELECT of the ids of tasks that can be taken up although they are in progress."""
 
 
-class Foreign(NamedTuple):
+class Foreign(Record):
     """A database of another tool, found where a store should be."""
 
     what: str
@@ -220,7 +218,7 @@ class Foreign(NamedTuple):
     """The command that carries it over, without `tm`."""
 
 
-class Finding(NamedTuple):
+class Finding(Record):
     """What a health check found."""
 
     level: str
@@ -236,7 +234,7 @@ class Finding(NamedTuple):
         return {**self._asdict(), "fix": self.fix is not None}
 
 
-class Failure(NamedTuple):
+class Failure(Record):
     """A plugin that did not do its part."""
 
     plugin: str
@@ -246,7 +244,7 @@ class Failure(NamedTuple):
     cause: str
 
 
-class CommandEnd(NamedTuple):
+class CommandEnd(Record):
     """How one run of `tm` went."""
 
     command: str
@@ -259,22 +257,6 @@ class CommandEnd(NamedTuple):
     """What the command ended with. Its text may hold what users typed."""
     failures: tuple[Failure, ...]
     """What plugins did not do on the way, although the command went on."""
-
-
-class Event(TypedDict):
-    """One entry of the append-only log."""
-
-    seq: int
-    id: str
-    transaction_id: str
-    at: str
-    actor: str
-    session: str
-    type: str
-    task_id: str | None
-    data: dict[str, Any]
-    digest: NotRequired[str | None]
-    """Of this event and the one before it about the same task; None before digests were kept."""
 
 
 class Document:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from .configuration.cache import default_cache_folder
 from .configuration.config import Config
 from .configuration.settings import Layer
-from .context import Backend, Context, Database
 from .errors import BlankStore, DatabaseError, ForeignStore, NoStore, PluginError, is_refusal
 from .language.when import instant_now
 from .model import Foreign, Plugin
@@ -22,6 +21,7 @@ from .storage.sqlite import SQLiteBackend
 
 if TYPE_CHECKING:
     from .configuration.sets import Sets
+    from .context import Backend, Context, Database
 
 
 class Workspace:
@@ -69,7 +69,10 @@ class Workspace:
         found = place.folder if place is not None else None
         if override and "://" not in override:
             path = os.path.expanduser(override)
-            found = os.path.abspath(os.path.dirname(path) or "." if path.endswith(".db") else path)
+            is_file = path.endswith(".db")
+            found = os.path.abspath(
+                os.path.dirname(path) or "." if is_file else location.named(path)
+            )
         self._place = place if place is not None and place.folder == found else None
         self.folder = found or ""
         """The store's folder; empty where there is none."""
@@ -250,5 +253,5 @@ def _url(override: str, folder: str) -> str:
     path = override.removeprefix("sqlite://")
     if path.endswith(".db"):
         return os.path.abspath(os.path.expanduser(path))
-    folder = os.path.abspath(os.path.expanduser(path)) if path else folder
+    folder = os.path.abspath(location.named(os.path.expanduser(path))) if path else folder
     return os.path.join(folder, FILE) if folder else ""

@@ -48,7 +48,7 @@ def claim(
         from . import reservations
 
         reservations.warn_of_overlap(ctx, chosen)
-        taken: Task = ctx.tasks.get(chosen)
+    taken: Task = ctx.tasks.get(chosen)  # others need not wait while all about it is read
     return taken
 
 

@@ -33,6 +33,7 @@ plugin = Plugin(
         "task_validate": Hook(
             "tm_criteria.hooks", when=("success_criteria", "validate", "measurements", "evidence")
         ),
+        "task_refused": Hook("tm_criteria.hooks", when=("validate", "measurements", "evidence")),
         "task_write": Hook("tm_criteria.hooks", when=("criteria_confirmations",)),
         "task_details": Hook("tm_criteria.hooks"),
     },

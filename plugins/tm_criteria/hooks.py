@@ -12,6 +12,7 @@ from .criteria import is_comparison, problems, read_all, short
 from .facts import Facts, gather
 from .validator import CriteriaValidator, name_of
 
+FEATURE = "success-criteria"
 _TOLD = 3
 """So many unmet criteria are all told in the refusal itself."""
 
@@ -62,7 +63,7 @@ def _gate(ctx: Context, change: Change) -> Iterator[Problem]:
     told: dict[str, Any] = {"results": report["results"]}
     if facts.claimed:
         told["claimed"] = facts.claims()
-    change.data["success-criteria"] = told
+    change.data[FEATURE] = told
     for result in report["failures"]:
         yield Problem(
             f"criteria unmet: {unmet(result)}",
@@ -70,6 +71,21 @@ def _gate(ctx: Context, change: Change) -> Iterator[Problem]:
             overridable=True,
             hint=_remedy(change.after, result, len(report["failures"])),
         )
+
+
+@hookimpl
+def task_refused(ctx: Context, change: Change, problems: Sequence[Problem]) -> None:
+    """Record that a completion did not pass its criteria: the first attempt is what metrics count.
+
+    The task is as it was; the event holds what a completion that passes holds of its criteria.
+    """
+    told = change.data.get(FEATURE)
+    if told and any(result["state"] != "passed" for result in told["results"]):
+        refused = [problem.message for problem in problems]
+        with ctx.event(
+            "task.completion_refused", change.after.id, refused=refused, plugins={FEATURE: told}
+        ):
+            pass
 
 
 def judge(ctx: Context, task: Task, facts: Facts) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Annotated, Any, NamedTuple
 
-from tm_core.api import Context, Param, Row, UsageError, ValidationError
+from tm_core.api import Context, DatabaseError, Param, Row, UsageError, ValidationError
 
 from . import anchors
 from .anchors import Anchor
@@ -33,12 +33,20 @@ class Verification(NamedTuple):
     differences: list[Difference]
     found: int
     """All differences; those of the list are the first ones."""
+    unreadable: list[str]
+    """Archives that are missing or not what was written: what they tell was not checked."""
 
     @property
     def failure(self) -> ValidationError | None:
         """What the command ends with, once the report is shown."""
         if not self.found:
             return None
+        if self.found == len(self.unreadable):
+            return ValidationError(
+                f"{len(self.unreadable)} archive(s) cannot be checked; the rest is what was"
+                " written",
+                f"bring back {', '.join(self.unreadable[:3])}",
+            )
         return ValidationError(
             f"the store is not what was written: {self.found} difference(s)",
             "tm log shows who wrote what; restore a backup from before the change",
@@ -68,16 +76,28 @@ def verify(
 
     A chain alone shows what was changed carelessly: whoever can write the file can compute it anew.
     An anchor that is kept elsewhere, in version control for instance, shows that, too.
+
+    An archive that cannot be read is told, and counts as a difference; the rest is checked as far
+    as it goes without.
     """
     if renew and not anchor:
         raise UsageError("--renew needs the anchor to renew", "tm verify --anchor FILE --renew")
     known = anchors.read(anchor) if anchor else None
     found = Differences(limit)
     with closing(Scratch()) as scratch, ctx.database.snapshot():
-        links = Links(scratch, found, known)
+        links = Links(scratch, found, known, lambda task_id: _tail(ctx, task_id))
         replay = Replay(ctx, scratch, found)
+        unreadable: list[str] = []
+        archived = max((each.last_seq for each in ctx.tasks.archives.known()), default=0)
+
+        def skip(archive: Any, error: DatabaseError) -> None:
+            unreadable.append(archive.file)
+            found.add(Difference("archive", error.message))
+            links.skip(archive, archived)
+            replay.skip()
+
         total = ctx.database.query("SELECT count(*) AS n FROM event")[0]["n"]
-        for event in _counted(ctx, links.follow(ctx.tasks.history()), total):
+        for event in _counted(ctx, links.follow(ctx.tasks.history(skip)), total):
             replay.play(event)
         links.end()
         replay.compare()
@@ -98,7 +118,13 @@ def verify(
         {"file": anchor, "state": state, **(known or now)._asdict()} if anchor else None,
         found.kept,
         found.count,
+        unreadable,
     )
+
+
+def _tail(ctx: Context, task_id: str) -> str:
+    rows = ctx.database.query("SELECT digest FROM event_tail WHERE task_id = ?", [task_id])
+    return str(rows[0]["digest"]) if rows else ""
 
 
 def _counted(ctx: Context, events: Iterator[Row], total: int) -> Iterator[Row]:

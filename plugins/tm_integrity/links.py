@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tm_core.api import Row, event_digest, next_head
@@ -15,7 +15,21 @@ from .scratch import Scratch
 class Links:
     """Checks the events that pass, in their order."""
 
-    def __init__(self, scratch: Scratch, found: Differences, anchor: Anchor | None) -> None:
+    def __init__(
+        self,
+        scratch: Scratch,
+        found: Differences,
+        anchor: Anchor | None,
+        tail: Callable[[str], str],
+    ) -> None:
+        """Begin with an empty log.
+
+        Args:
+            scratch: Keeps the last digest of each task.
+            found: Takes what is wrong.
+            anchor: What the log is compared with.
+            tail: Gives a task's last digest within the archives, empty where it has none.
+        """
         self.head = ""
         self.events = 0
         self.seq = 0
@@ -23,9 +37,29 @@ class Links:
         """Events from before digests were kept: nothing but an anchor covers them."""
         self.anchored: bool | None = None
         """Whether the head at the anchor's event is the anchor's; None before that event."""
+        self.unreadable = False
+        """Whether the anchor's event is in an archive that cannot be read."""
         self._scratch = scratch
         self._found = found
         self._anchor = anchor
+        self._tail = tail
+        self._archived = 0
+        """The last event of the archives, once one of them could not be read."""
+
+    def skip(self, archive: Any, archived: int) -> None:
+        """Go on after an archive that cannot be read, from what the log knows of it.
+
+        Args:
+            archive: As `Archives.known` gives it.
+            archived: The number of the last event that is in any archive.
+        """
+        self._archived = archived
+        self._scratch.clear()
+        self.seq, self.head = archive.last_seq, archive.head
+        if self._anchor is not None and self._anchor.seq == archive.last_seq:
+            self.anchored = self.head == self._anchor.head
+        elif self._anchor is not None and archive.first_seq <= self._anchor.seq < self.seq:
+            self.unreadable = True
 
     def follow(self, events: Iterable[Row]) -> Iterator[Row]:
         """Give the events on, each checked."""
@@ -37,9 +71,8 @@ class Links:
 
     def _check(self, event: Row) -> None:
         task_id = event["task_id"] or ""
-        previous = self._scratch.last_digest(task_id)
-        computed = event_digest(event, previous)
         stored = event["digest"]
+        computed = self._computed(event, task_id, stored)
         if stored is None:
             if self.unlinked < self.events:
                 self._wrong(event, "has no digest, although events before it have one")
@@ -54,6 +87,14 @@ class Links:
         self.events += 1
         self.seq = event["seq"]
         self.head = next_head(self.head, computed if stored is None else stored)
+
+    def _computed(self, event: Row, task_id: str, stored: str | None) -> str:
+        previous = self._scratch.last_digest(task_id)
+        if self._archived and not previous:
+            if event["seq"] <= self._archived and stored is not None:
+                return stored  # the one before it may be in what cannot be read
+            previous = self._tail(task_id)
+        return event_digest(event, previous)
 
     def _wrong(self, event: Row, what: str) -> None:
         about = f" of task {event['task_id']}" if event["task_id"] else ""
@@ -72,7 +113,9 @@ class Links:
         if anchor is None or self.anchored:
             return
         told = f"the anchor of {anchor.at} (event {anchor.seq}, {anchor.events} events)"
-        if self.anchored is None:
+        if self.unreadable:
+            message = f"event {anchor.seq} cannot be read, which {told} vouches for"
+        elif self.anchored is None:
             message = f"event {anchor.seq} is gone, which {told} vouches for"
         else:
             message = f"the events up to {anchor.seq} are not those that {told} vouches for"

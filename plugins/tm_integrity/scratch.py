@@ -41,6 +41,11 @@ class Scratch:
         """Throw it all away."""
         self._connection.close()
 
+    def clear(self) -> None:
+        """Know nothing any more."""
+        for table in ("digest", "task", "kept", "owner"):
+            self._connection.execute(f"DELETE FROM {table}")
+
     def _one(self, sql: str, *parameters: Any) -> Any:
         return self._connection.execute(sql, parameters).fetchone()
 

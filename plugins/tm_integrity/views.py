@@ -17,7 +17,8 @@ def verified(result: Verification, out: Output) -> None:
         f"{result.events} events, {result.tasks} tasks and {result.rows} rows of features compared"
     )
     if result.unlinked:
-        out.say(f"{result.unlinked} events are from before digests were kept")
+        number = "1 event is" if result.unlinked == 1 else f"{result.unlinked} events are"
+        out.say(f"{number} from before digests were kept")
     if result.anchor is not None:
         state = {
             "made": "made; keep it where others would see a change, such as in version control",

@@ -25,6 +25,8 @@ from .periods import counted, weeks
 
 _DONE = "task.status = 'completed'"
 _OPEN = f"task.status IN ({', '.join(repr(status) for status in OPEN)})"
+_VALIDATED = "event.type = 'task.completed' AND event.data LIKE '%\"success-criteria\":%'"
+_REFUSED = "event.type = 'task.completion_refused'"
 _WEEKS = 12
 _PERCENTS = (50, 80, 95)
 Rows = tuple[Row, dict[str, Row]]
@@ -178,9 +180,10 @@ class Success:
     def calculate(self, tasks: TaskSet) -> Mapping[str, Any]:
         """Counts of tasks, and their shares, by when the tasks were completed or reopened.
 
-        A refused completion leaves nothing in the log, so that the first attempt cannot be counted
-        as such. What counts as passed the first time (`first_pass`) is a task whose first validated
-        completion needed no force, and that was not reopened afterwards.
+        `validated` tasks are those whose criteria were checked when somebody completed them, or
+        tried to, and that were completed in the end. Passed the first time (`first_pass`) have
+        those of them that were completed at the first attempt, without force. `refused` counts
+        attempts, also of tasks that are not completed yet.
         """
         # Few events are of these kinds: CROSS JOIN makes SQLite begin with them.
         events = "event CROSS JOIN task"
@@ -203,29 +206,49 @@ class Success:
                 where=f"{same} AND {_reopened(tasks)} AND task.status <> 'deleted'",
                 at="event.at",
             ),
+            tasks.aggregate(
+                "count(*) AS refused",
+                tables=events,
+                where=f"{same} AND {_REFUSED} AND task.status <> 'deleted'",
+                at="event.at",
+            ),
             self._validated(tasks),
+            self._not_validated_in_the_end(tasks),
         ]
         return _merged([(_same, part) for part in parts], tasks.by, _rates)
 
     def _validated(self, tasks: TaskSet) -> Rows:
         tables = (
             "(SELECT task_id, min(seq) AS seq, min(at) AS at FROM event"
-            " WHERE type = 'task.completed' AND data LIKE '%\"success-criteria\":%'"
-            " GROUP BY task_id) AS first CROSS JOIN task"
+            f" WHERE {_VALIDATED} GROUP BY task_id) AS first CROSS JOIN task"
             f" LEFT JOIN (SELECT seq FROM event WHERE {_forced(tasks)}) AS forced"
             " ON forced.seq = first.seq"
+            f" LEFT JOIN (SELECT task_id, min(seq) AS seq FROM event WHERE {_REFUSED}"
+            " GROUP BY task_id) AS refused"
+            " ON refused.task_id = first.task_id AND refused.seq < first.seq"
             " LEFT JOIN (SELECT task_id, max(seq) AS seq FROM event"
             f" WHERE {_reopened(tasks)} GROUP BY task_id) AS again"
             " ON again.task_id = first.task_id AND again.seq > first.seq"
         )
-        held = "forced.seq IS NULL AND again.seq IS NULL"
+        passed = "forced.seq IS NULL AND refused.seq IS NULL"
         return tasks.aggregate(
-            f"count(*) AS validated, sum(CASE WHEN {held} THEN 1 ELSE 0 END) AS first_pass",
+            f"count(*) AS validated, sum(CASE WHEN {passed} THEN 1 ELSE 0 END) AS first_pass",
             tables=tables,
             # Neither completed nor reopened: the completion was undone.
             where="task.id = first.task_id AND task.status <> 'deleted'"
             f" AND ({_DONE} OR again.seq IS NOT NULL)",
             at="first.at",
+        )
+
+    def _not_validated_in_the_end(self, tasks: TaskSet) -> Rows:
+        """Tasks that were refused, and then completed without asking for their criteria."""
+        return tasks.aggregate(
+            "count(DISTINCT event.task_id) AS evaded",
+            tables="event CROSS JOIN task",
+            where=f"task.id = event.task_id AND {_REFUSED} AND {_DONE} AND NOT EXISTS"
+            " (SELECT 1 FROM event AS other WHERE other.task_id = event.task_id AND"
+            f" {_VALIDATED.replace('event.', 'other.')})",
+            at="task.completed_at",
         )
 
     def findings(self, figures: Mapping[str, Any]) -> Iterable[Insight]:
@@ -265,8 +288,9 @@ def _reopened(tasks: TaskSet) -> str:
 
 
 def _rates(row: Row) -> dict[str, Any]:
-    names = ("completed", "cancelled", "forced", "reopened", "validated", "first_pass")
+    names = ("completed", "cancelled", "forced", "reopened", "refused", "validated", "first_pass")
     found = {name: row.get(name) or 0 for name in names}
+    found["validated"] += row.get("evaded") or 0
     ever = found["completed"] + (row.get("still_open") or 0)
     return {
         **found,

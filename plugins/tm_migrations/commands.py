@@ -84,9 +84,8 @@ def _apply(run: Run, manager: MigrationManager) -> None:
             run.output.data(f"-- {name}\n" + "\n".join(f"{each.rstrip(';')};" for each in sql))
         _tell(run, len(pending), "would be applied", "would be applied")
         return
-    before = len(manager.applied)
     whole = manager.apply_migrations()
-    _tell(run, len(manager.applied) - before, "was applied", "were applied")
+    _tell(run, len(manager.done), "was applied", "were applied")
     if run.output.as_json:
         run.output.json(manager.get_status())
     if not whole:
@@ -110,10 +109,13 @@ def _roll_back(run: Run, manager: MigrationManager, plan: list[Undoing], *, yes:
     if run.output.as_json:
         undone = [step.migration for step in plan]
         run.output.json({"undone": undone, "backup": str(backup) if backup else None})
-    owners = ", ".join(sorted({step.owner for step in plan}))
+    owners = ", ".join(sorted({step.owner for step in plan} - {"kernel"}))
     run.output.say(f"What was there before: {backup}" if backup else "This engine made no backup")
     _tell(run, len(plan), "was rolled back", "were rolled back")
-    run.output.say(f"Off until tm migrate --apply: {owners}")
+    if owners:
+        run.output.say(f"Off until tm migrate --apply: {owners}")
+    if any(step.owner == "kernel" for step in plan):
+        run.output.say("Install the earlier version of tm now; this one would apply it again")
 
 
 def _ask() -> None:

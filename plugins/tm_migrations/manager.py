@@ -62,6 +62,8 @@ class MigrationManager:
         self._database = workspace.open_database()
         workspace.check_ours(self._database)
         self._sets = [kernel_migrations(), *workspace.host.migration_sets()]
+        self.done: list[str] = []
+        """What `apply_migrations` did, as `owner:name`: not what another process was first with."""
 
     @classmethod
     def open(cls, path: str = ".", environ: Mapping[str, str] | None = None) -> MigrationManager:
@@ -136,7 +138,7 @@ class MigrationManager:
             self._workspace.host.blame(self._workspace.host.enabled[owner], "migration", error)
 
         release_migrations(self._database)
-        apply_migrations(self._database, self._sets, blame)
+        self.done = apply_migrations(self._database, self._sets, blame)
         return not failed
 
     def plan(self, to: str = "") -> list[Undoing]:

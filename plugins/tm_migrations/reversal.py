@@ -16,7 +16,9 @@ _FILL = re.compile(rf"(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM)\s+{_NAME}", re.I)
 _DROP_TABLE = re.compile(rf"DROP\s+TABLE\s+(?:IF\s+EXISTS\s+)?{_NAME}", re.I)
 _DROP_COLUMN = re.compile(rf"ALTER\s+TABLE\s+{_NAME}\s+DROP\s+(?:COLUMN\s+)?{_NAME}", re.I)
 _TABLE = ("TABLE", "table")
-_HARMLESS = re.compile(r"DROP\s+(INDEX|TRIGGER|VIEW|TABLE)|CREATE\s+(INDEX|TRIGGER|VIEW)", re.I)
+_HARMLESS = re.compile(
+    r"DROP\s+(INDEX|TRIGGER|FUNCTION|VIEW|TABLE)|CREATE\s+(INDEX|TRIGGER|VIEW)", re.I
+)
 
 
 def undoing(database: Database, owner: MigrationSet, name: str) -> list[str] | None:

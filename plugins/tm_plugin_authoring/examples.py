@@ -59,6 +59,25 @@ def test_a_critical_task_needs_an_assignee(tm_store: TaskManager) -> None:
 """,
         ("priority", "assignee"),
     ),
+    "task_refused": Example(
+        "hooks",
+        '''
+@hookimpl
+def task_refused(ctx: Context, change: Change, problems: Sequence[Problem]) -> None:
+    """Keep for the record what stood in a completion's way."""
+    if change.completes:
+        with ctx.event("$name.refused", change.after.id, why=[each.message for each in problems]):
+            pass
+''',
+        """
+def test_a_refused_completion_is_on_record(tm_store: TaskManager) -> None:
+    task = tm_store.add("Reviewed", success_criteria=["somebody has looked at it"])
+    with pytest.raises(ValidationError):
+        tm_store.complete(task.id, validate=True)
+    (event,) = tm_store.log(task.id, event_type="$name.refused")
+    assert "somebody has looked" in event["data"]["why"][0]
+""",
+    ),
     "task_write": Example(
         "hooks",
         '''

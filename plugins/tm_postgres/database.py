@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 Connection: TypeAlias = psycopg.Connection[Row]
 _BATCH = 1000
 """Rows that a stream fetches at a time; also the most that are asked for without a cursor."""
+_HANGS = (
+    "SELECT 1 AS found FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid"
+    " WHERE l.locktype = 'advisory' AND l.objsubid = 1"
+    " AND (l.classid::bigint << 32 | l.objid::bigint) = {key}"
+    " AND a.query_start < now() - interval '10 minutes'"
+)
+"""Whoever serves handlers and has asked the server nothing for so long is no more waited for."""
 _REMEMBERED = 500
 """Statements whose placeholders are remembered as numbered."""
 
@@ -249,6 +256,17 @@ class Postgres:
         self._ahead.clear()
         with suppress(psycopg.Error):  # the server takes back what a lost connection has begun
             self._connection.execute("ROLLBACK", prepare=False)
+
+    @contextmanager
+    def serving(self) -> Iterator[bool]:
+        key = f"hashtextextended('tm outbox of {self._address.schema}', 0)"
+        mine = self.query(f"SELECT pg_try_advisory_lock({key}) AS mine")[0]["mine"]
+        connection = self._connection
+        try:
+            yield bool(mine or self.query(_HANGS.format(key=key)))
+        finally:
+            if mine and connection is self._connection and not connection.closed:
+                self.query(f"SELECT pg_advisory_unlock({key})")
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -13,7 +13,7 @@ _PART = re.compile(
     re.DOTALL,
 )
 _TYPE = re.compile(r"'(?:[^']|'')*'|--[^\n]*|(?<!\bAS )\bTEXT\b(?! COLLATE)")
-_APPEND_ONLY = re.compile(r"\{append_only (\w+)(?: past (\w+)\.(\w+))?\}")
+_APPEND_ONLY = re.compile(r"\{append_only (\w+)(?: past (\w+)\.(\w+)| (again))?\}")
 _LIMITED = re.compile(r"\bLIMIT (\d+)(?: OFFSET \d+)?\s*\Z", re.IGNORECASE)
 
 
@@ -70,6 +70,13 @@ def _guard(found: re.Match[str]) -> str:
             f"DROP TRIGGER {table}_no_delete ON {table};\n"
             f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}"
             f" FOR EACH ROW EXECUTE FUNCTION {table}_refuse_deleting();"
+        )
+    if found[4]:
+        return (
+            f"DROP TRIGGER {table}_no_delete ON {table};\n"
+            f"DROP FUNCTION {table}_refuse_deleting();\n"
+            f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}"
+            " FOR EACH ROW EXECUTE FUNCTION refuse_rewriting();"
         )
     return "\n".join(
         f"CREATE TRIGGER {table}_no_{what} BEFORE {what.upper()} ON {table}"

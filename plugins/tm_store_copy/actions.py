@@ -17,6 +17,7 @@ from tm_core.api import (
     TaskManager,
     UsageError,
     instant_now,
+    visible,
 )
 
 from . import tables
@@ -68,6 +69,8 @@ def copy(
         Conflict: The target holds something else, or the source has changed since a copy stopped.
         DatabaseError: Something has no place in the target, or did not arrive as it is.
     """
+    if not source or not target:
+        raise UsageError("which stores?", "tm store copy FROM TO")
     with closing(_open(source)) as old:
         here = _portable(old)
         owners = [row["owner"] for row in here.query("SELECT DISTINCT owner FROM migration")]
@@ -100,9 +103,22 @@ def target_name(target: str) -> str:
 def _open(place: str, *, create: bool = False, enable: list[str] | None = None) -> TaskManager:
     # The place that is named is meant, whatever the environment says.
     environ = {name: value for name, value in os.environ.items() if name != "TM_DB_PATH"}
+    if not create and "://" not in place and not os.path.exists(place):
+        raise NoStore(f"there is no task store at {visible(place)}", "tm init makes one")
     names = [name for name in enable or () if name != "kernel"]
     settings = [f"plugins.enable={','.join(names)}"] if names else []
-    return TaskManager.open(place, create=create, environ=environ, settings=settings)
+    return TaskManager.open(_meant(place), create=create, environ=environ, settings=settings)
+
+
+def _meant(place: str) -> str:
+    """A place as `--store` takes it: a store's own folder stands for the file in it."""
+    if "://" in place:
+        return place
+    if os.path.basename(os.path.abspath(place)) == ".task-orchestrator":
+        return os.path.dirname(os.path.abspath(place))
+    file = os.path.join(place, "tasks.db")
+    is_project = os.path.isdir(os.path.join(place, ".task-orchestrator"))
+    return file if os.path.exists(file) and not is_project else place
 
 
 def _portable(manager: TaskManager) -> Portable:

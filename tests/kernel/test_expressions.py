@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tm_core.errors import ExpressionError
-from tm_core.language.expressions import Column, compile_filter, compile_sort, names, parse
+from tm_core.language.expressions import Column, compile_filter, compile_sort
+from tm_core.language.syntax import names, parse
 from tm_core.language.text import visible
 from tm_core.language.values import to_column
 from tm_core.model import Field

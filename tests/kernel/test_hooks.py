@@ -72,7 +72,17 @@ def asker(hook: str) -> Plugin:
             pass
 
     actions = {"ask": Action(ask, "Ask"), "ask about": Action(ask_about, "Ask")}
-    return Plugin("asker", "Asks", actions=actions)
+    hooks = {"task_validate": Hook(Gate)} if hook == "task_refused" else {}
+    return Plugin("asker", "Asks", actions=actions, hooks=hooks)
+
+
+class Gate:
+    """Lets no task be completed."""
+
+    @staticmethod
+    @hookimpl
+    def task_validate(change: Change) -> list[Problem]:
+        return [Problem("never", overridable=True)] if change.completes else []
 
 
 def blamed(where: str, cause: str = BOOM, plugin: str = "probe") -> list[str]:
@@ -208,6 +218,102 @@ def test_what_is_written_is_what_was_checked(make: Make, store: Open) -> None:
     task = tm.add("x")
     assert (task.title, tm.get(task.id).title) == ("x", "x")
     assert next(tm.log(task.id))["data"]["after"]["title"] == "x"
+
+
+# task_refused
+
+
+def noting(change: Change, problems: Sequence[Problem], ctx: Context) -> None:
+    with ctx.event("probe.refused", change.after.id, why=[each.message for each in problems]):
+        pass
+
+
+def gated(store: Open, plugin: Plugin, **options: Any) -> TaskManager:
+    return store(asker("task_refused"), plugin, **options)
+
+
+def types(tm: TaskManager, task_id: str = "") -> list[str]:
+    return [event["type"] for event in tm.log(task_id)]
+
+
+def test_task_refused_works(make: Make, store: Open) -> None:
+    tm = gated(store, make(task_refused=noting))
+    task = refused(tm)
+    assert (tm.get(task.id).status, tm.get(task.id).version) == ("pending", 1)
+    assert types(tm, task.id) == ["task.created", "probe.refused"]
+    assert list(tm.log(task.id))[-1]["data"] == {"why": ["never"]}
+    tm.complete(task.id, force=True)
+    assert types(tm, task.id)[2:] == ["task.completed"], "forced, it is not refused"
+
+
+def test_a_refusal_is_told_when_the_outermost_transaction_is_over(make: Make, store: Open) -> None:
+    """Caught within, the rest is written; not caught, nothing is: it is recorded in both cases."""
+    tm = gated(store, make(task_refused=noting))
+    task = tm.add("x")
+
+    def attempt() -> None:
+        tm.update(task.id, title="y")
+        tm.complete(task.id)
+
+    with pytest.raises(ValidationError), tm.transaction():
+        attempt()
+    assert types(tm, task.id) == ["task.created", "probe.refused"]
+    with tm.transaction():
+        with pytest.raises(ValidationError):
+            attempt()
+        tm.update(task.id, title="z")
+    assert types(tm, task.id)[2:] == ["task.updated", "task.updated", "probe.refused"]
+
+
+def test_a_refusal_of_what_is_gone_or_was_only_tried_is_not_told(make: Make, store: Open) -> None:
+    tm = gated(store, make(task_refused=noting))
+    with pytest.raises(ValidationError), tm.transaction():
+        tm.complete(tm.add("x").id)
+    task = tm.add("y")
+    with tm.options(dry_run=True), pytest.raises(ValidationError):
+        tm.complete(task.id)
+    assert types(tm) == ["task.created"]
+
+
+def test_what_is_refused_while_a_refusal_is_told_is_not_told(make: Make, store: Open) -> None:
+    calls: list[str] = []
+
+    def task_refused(ctx: Context, change: Change) -> None:
+        calls.append(change.after.id)
+        ctx.tasks.complete(change.after.id)
+
+    tm = gated(store, make(task_refused=task_refused))
+    tasks = [refused(tm), refused(tm)]
+    assert calls == [task.id for task in tasks]
+
+
+def test_a_refusal_is_no_change_that_is_undone_or_stands_in_the_way(
+    make: Make, store: Open
+) -> None:
+    tm = gated(store, make(task_refused=noting))
+    task = refused(tm)
+    (event,) = tm.log(event_type="probe.refused")
+    with pytest.raises(NotFound, match="changed nothing"):
+        tm.undo(event["seq"])
+    assert [each["type"] for each in tm.undo()] == ["task.created"]
+    with pytest.raises(NotFound):
+        tm.get(task.id)
+
+
+def test_task_refused_raises(make: Make, store: Open, said: list[str]) -> None:
+    tm = gated(store, make(task_refused=boom), settings=["plugins.required=probe"])
+    assert tm.get(refused(tm).id).status == "pending"
+    assert said == blamed("task_refused")
+
+
+def test_a_refusal_to_record_a_refusal_is_not_said(
+    make: Make, store: Open, said: list[str]
+) -> None:
+    def task_refused() -> None:
+        raise Conflict("not now")
+
+    refused(gated(store, make(task_refused=task_refused)))
+    assert said == []
 
 
 # task_write
@@ -822,9 +928,19 @@ def in_code_of(tm: TaskManager) -> list[Plugin]:
 
 # Off
 
+
+def refused(tm: TaskManager) -> Task:
+    """Have the completion of a new task refused."""
+    task = tm.add("x")
+    with pytest.raises(ValidationError, match="never"):
+        tm.complete(task.id)
+    return task
+
+
 EXERCISES: dict[str, Callable[[TaskManager], object]] = {
     "task_draft": lambda tm: tm.add("x"),
     "task_validate": lambda tm: tm.add("x"),
+    "task_refused": lambda tm: refused(tm),
     "task_write": lambda tm: tm.add("x"),
     "task_undone": lambda tm: (tm.add("x"), tm.undo()),
     "task_details": lambda tm: tm.get(tm.add("x").id),

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tm_core import TaskManager
-from tm_core.api import Event, Hook, Plugin
+from tm_core.api import Event, Hook, Plugin, hookimpl
+from tm_core.context import Exclusive
 
 pytestmark = pytest.mark.every_backend
 
@@ -47,10 +52,9 @@ def state(tm: TaskManager, consumer: str = "probe/recorder") -> dict[str, Any]:
 
 
 def let_time_pass(tm: TaskManager) -> None:
-    """As if the pauses and the claims of dead processes were over."""
+    """As if the pauses were over."""
     past = "2000-01-01T00:00:00.000000Z"
     tm.database.execute("UPDATE delivery SET retry_at = ? WHERE retry_at IS NOT NULL", [past])
-    tm.database.execute("UPDATE delivery SET claimed_until = ?", [past])
 
 
 def test_events_arrive_after_the_commit_in_order(make: Make, store: Open) -> None:
@@ -155,8 +159,8 @@ def test_a_failed_event_is_given_again_after_a_pause_and_in_order(make: Make, st
     let_time_pass(tm)
     tm.add("e")
     assert recorder.titles == ["a", "b", "b", "b", "c", "d", "e"]
-    row = state(tm)
-    assert (row["failures"], row["error"], row["retry_at"]) == (0, None, None)
+    assert tm.database.query("SELECT * FROM delivery WHERE failures > 0") == []
+    assert tm.database.query("SELECT * FROM waiting") == []
 
 
 def test_pauses_grow(make: Make, store: Open) -> None:
@@ -252,12 +256,7 @@ def test_what_died_in_the_middle_is_given_again(tm: Any, site: Any) -> None:
     tm("init")
     tm("add", "a", code=77, DIE="1")
     tm("add", "b")
-    heard = tm.folder / "heard"
-    assert heard.read_text().split() == ["a"]  # the dead process holds its claim for a while
-    with TaskManager.open(str(tm.folder)) as manager:
-        let_time_pass(manager)
-    tm("add", "c")
-    assert heard.read_text().split() == ["a", "a", "b", "c"]
+    assert (tm.folder / "heard").read_text().split() == ["a", "a", "b"]
 
 
 def test_two_processes_never_serve_one_handler_at_once(make: Make, store: Open) -> None:
@@ -415,18 +414,158 @@ def test_many_handlers_of_a_plugin_each_get_everything_in_order(make: Make, stor
     assert failing.titles == ["a", "b", "b", "c", "d", "e"]
 
 
-def test_a_plugin_that_another_process_serves_as_a_whole_is_left_to_it(
-    make: Make, store: Open
-) -> None:
+def test_while_another_process_serves_events_are_left_to_it(make: Make, store: Open) -> None:
     recorder = Recorder()
     tm = store(listening(make, recorder))
-    tm.add("a")
-    with tm.transaction():  # as it is while the other one is at it
-        tm.database.execute("UPDATE delivery SET claimed_until = '9999-12-31T00:00:00.000000Z'")
-        tm.database.execute("INSERT INTO waiting (plugin, seq) VALUES ('probe', 1)")
-    tm.add("b")
+    other = store().database
+    assert isinstance(other, Exclusive)
+    with other.serving() as alone:
+        assert alone
+        tm.add("a")
+        assert recorder.titles == []
+    tm.add("b")  # that one died
+    assert recorder.titles == ["a", "b"]
+
+
+@pytest.mark.only_backend("sqlite")
+def test_whoever_serves_for_too_long_is_not_waited_for(make: Make, store: Open) -> None:
+    recorder = Recorder()
+    tm = store(listening(make, recorder))
+    with store().database.serving():  # type: ignore[attr-defined]
+        os.utime(tm.database.url + "-outbox", (0, 0))
+        tm.add("a")
     assert recorder.titles == ["a"]
-    with tm.transaction():  # it died
-        tm.database.execute("UPDATE delivery SET claimed_until = '2000-01-01T00:00:00.000000Z'")
-    tm.add("c")
+
+
+def test_fifty_plugins_are_served_with_one_row(make: Make, store: Open) -> None:
+    recorders = {f"p{number}": Recorder() for number in range(50)}
+    plugins = [listening(make, each, name=name) for name, each in recorders.items()]
+    tm = store(*plugins)
+    recorders["p7"].failing = {"b"}
+    for title in "abc":
+        tm.add(title)
+    rows = tm.database.query("SELECT consumer, members FROM delivery ORDER BY consumer")
+    assert [row["consumer"] for row in rows] == ["/", "p7/recorder"]
+    assert len(rows[0]["members"].split()) == 49
+    recorders["p7"].failing = set()
+    let_time_pass(tm)
+    tm.add("d")
+    tm.add("e")
+    assert recorders["p7"].titles == ["a", "b", "b", "c", "d", "e"]
+    assert all(each.titles == [*"abcde"] for name, each in recorders.items() if name != "p7")
+    (row,) = tm.database.query("SELECT consumer, members FROM delivery")
+    assert len(row["members"].split()) == 50  # in step again
+
+
+def test_each_set_of_plugins_goes_on_where_it_was(make: Make, store: Open) -> None:
+    """Two teams on one store; what both have on gets each event once."""
+    ours, both, theirs = Recorder(), Recorder(), Recorder()
+    plugins = [
+        listening(make, each, name=name)
+        for name, each in (("ours", ours), ("both", both), ("theirs", theirs))
+    ]
+    first, second = store(*plugins[:2]), store(*plugins[1:])
+    first.add("a")
+    second.add("b")
+    second.add("c")
+    first.add("d")
+    second.add("e")
+    assert both.titles == [*"abcde"]
+    assert ours.titles == [*"abcd"]
+    assert theirs.titles == [*"bcde"]  # not yet there when 'a' was added
+
+
+def test_what_waits_while_plugins_change_is_for_those_it_waits_for(make: Make, store: Open) -> None:
+    gone, new = Recorder(), Recorder()
+    leaving, coming = listening(make, gone, name="gone"), listening(make, new, name="new")
+    tm = store(leaving)
+    tm.add("a")
+    with store().database.serving():  # type: ignore[attr-defined]  # by somebody who dies
+        tm.add("b")
+    store(coming).add("c")
+    assert (gone.titles, new.titles) == (["a"], ["c"])
+    store(leaving, coming).add("d")
+    assert (gone.titles, new.titles) == ([*"abcd"], ["c", "d"])
+
+
+@pytest.mark.parametrize("ending", ["exits", "leaves open", "raises halfway"])
+def test_a_handler_that_misbehaves_is_named_and_the_next_one_served(
+    make: Make, store: Open, said: list[str], ending: str
+) -> None:
+    managers: list[TaskManager] = []
+
+    class Bad(Recorder):
+        def handle(self, event: Event) -> Any:
+            super().handle(event)
+            if ending == "exits":
+                sys.exit(3)
+            if ending == "leaves open":
+                managers[0].transaction().__enter__()
+                return None
+            return self.steps()
+
+        def steps(self) -> Iterator[None]:
+            yield
+            raise ValueError("halfway")
+
+    bad, good = Bad("bad"), Recorder("good")
+    managers.append(store(listening(make, bad, good)))
+    managers[0].add("a")
+    managers[0].add("b")
+    assert (bad.titles, good.titles) == (["a"], ["a", "b"])
+    cause = {
+        "exits": "RuntimeError: it called sys.exit(3)",
+        "leaves open": "RuntimeError: it left a transaction open",
+        "raises halfway": "ValueError: halfway",
+    }
+    assert said == [f"plugin 'probe' (made in code): handler 'bad': {cause[ending]}"]
+
+
+def test_what_handlers_print_and_change_reaches_nobody(
+    make: Make, store: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Loud(Recorder):
+        def handle(self, event: Event) -> None:
+            print("hello")
+            event.pop("type")  # type: ignore[misc]
+
+    after = Recorder("after")
+    store(listening(make, Loud("loud"), after)).add("a")
+    assert after.got == [("task.created", "a")]
+    assert capsys.readouterr().out == ""
+
+
+def test_one_whose_module_is_mended_gets_what_it_missed(
+    store: Open, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
+    module = tmp_path / "lazy_handlers.py"
+    module.write_text("raise ImportError('half written')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    plugin = Plugin("probe", "", hooks={"event_handlers": Hook("lazy_handlers")})
+    store(plugin).add("a")
+    store(plugin).add("b")
+    assert len(said) == 2
+    assert "half written" in said[0]
+    recorder = Recorder()
+    store(listening_in(plugin, recorder)).add("c")
     assert recorder.titles == ["a", "b", "c"]
+
+
+def listening_in(plugin: Plugin, recorder: Recorder) -> Plugin:
+    """The same plugin with a module that works."""
+    module = SimpleNamespace(event_handlers=hookimpl(lambda: [recorder]))
+    return plugin._replace(hooks={"event_handlers": Hook(module)})
+
+
+def test_slow_handlers_are_named(make: Make, store: Open, said: list[str]) -> None:
+    class Slow(Recorder):
+        def handle(self, event: Event) -> None:
+            until = time.perf_counter() + 0.02
+            while time.perf_counter() < until:
+                pass
+
+    quick = Recorder("quick")
+    tm = store(listening(make, Slow("slow"), quick), settings=["plugins.time_budget=0.01"])
+    tm.add("a")
+    assert len(said) == 1
+    assert said[0].startswith("plugin 'probe' (made in code): handler 'slow' took 0.0")

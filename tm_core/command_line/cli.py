@@ -23,11 +23,12 @@ from tm_core.logs import LEVELS, listening
 
 from .invocation import Invocation, of
 from .output import standard, unwritable
+from .parameters import PlainHelp
 
 _KERNEL_SECTION = "Commands"
 
 
-class Group(click.Group):
+class Group(PlainHelp, click.Group):
     """Commands by name, made when they are asked for; a name with a space is a subcommand."""
 
     def __init__(self, prefix: str = "", **options: Any) -> None:
@@ -74,7 +75,10 @@ class Group(click.Group):
                 _show_help(ctx)
             return self.resolve_command(ctx, [*words, "--help"])
         of(ctx).reached = f"{ctx.command_path} {name}"
-        if not name.startswith("-") and self.get_command(ctx, name) is None:
+        command = self.get_command(ctx, name)
+        if command is not None:
+            return name, command, args[1:]
+        if not name.startswith("-"):
             owner = of(ctx).workspace.host.owner_of(self.prefix + name)
             if owner:
                 raise FeatureDisabled(owner)

@@ -8,7 +8,7 @@ import click
 
 from tm_core.errors import BlankStore, Conflict, ForeignStore, NoStore
 from tm_core.language.text import masked
-from tm_core.storage.location import FILE, FOLDER, find, repository
+from tm_core.storage.location import FILE, FOLDER, find, named, repository
 
 from .invocation import Invocation, of
 from .run import dry_run_option
@@ -29,7 +29,7 @@ def init(here: bool) -> None:
     if "://" in wanted:
         path = wanted
     elif wanted:
-        path = os.path.abspath(os.path.expanduser(wanted))
+        path = os.path.abspath(named(os.path.expanduser(wanted)))
         folder = os.path.dirname(path) if path.endswith(".db") else path
     file = path if "://" in path or path.endswith(".db") else os.path.join(path, FILE)
     created = "://" not in wanted and not os.path.exists(file)

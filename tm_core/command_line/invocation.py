@@ -34,7 +34,7 @@ from tm_core.plugin_host.registry import Installed, describe
 from tm_core.workspace import Workspace
 
 from .output import Output, standard
-from .parameters import help_text, option_of, parameter_of
+from .parameters import PlainHelp, help_text, option_of, parameter_of
 
 KERNEL = Installed("kernel", None, distribution="task-orchestrator")
 
@@ -358,7 +358,7 @@ def of(context: click.Context) -> Invocation:
     return invocation
 
 
-class ActionCommand(click.Command):
+class ActionCommand(PlainHelp, click.Command):
     """An action as a command: arguments, options and help from its signature and the fields."""
 
     def __init__(

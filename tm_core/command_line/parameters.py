@@ -11,6 +11,34 @@ from tm_core.model import Field
 from tm_core.plugin_host.actions import Parameter
 
 
+class PlainHelp(click.Command):
+    """A command whose `--help` is not translated.
+
+    Click asks the system for a translation of that option's help at every start, which imports the
+    locale module; `tm` speaks English only.
+    """
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """The one that Click would make, with the text as it is."""
+        flags = self.get_help_option_names(ctx)
+        if flags and self.add_help_option and self._help_option is None:
+            self._help_option = click.Option(
+                [*flags, "help_wanted"],
+                is_flag=True,
+                is_eager=True,
+                expose_value=False,
+                help="Show this message and exit.",
+                callback=_show_help,
+            )
+        return self._help_option
+
+
+def _show_help(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        click.echo(ctx.get_help(), color=ctx.color)
+        ctx.exit()
+
+
 def parameter_of(parameter: Parameter) -> click.Parameter:
     """A parameter of an action's function."""
     from .completion import TaskIdType

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
-from tm_core.context import Context
 from tm_core.errors import TmError, UsageError
 from tm_core.model import OPEN, STATUSES, Task
 from tm_core.plugin_host.actions import Param, TaskId
+from tm_core.record import Record
+
+if TYPE_CHECKING:
+    from tm_core.context import Context
 
 
-class Page(NamedTuple):
+class Page(Record):
     """Some of the tasks that match."""
 
     tasks: list[Task]
@@ -32,7 +35,7 @@ class Page(NamedTuple):
         return [task.as_dict() for task in self.tasks]
 
 
-class Bulk(NamedTuple):
+class Bulk(Record):
     """What was, or would be, done to all tasks that match."""
 
     verb: str

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tm_core.language.values import visible
 from tm_core.model import Task
 
 from .output import Output
 from .verbs import Bulk, Page
+
+if TYPE_CHECKING:
+    pass
 
 _INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
 """How the store holds a time, whosever field it is."""

@@ -12,11 +12,12 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from tm_core.errors import NotFound, TmError
 from tm_core.language.text import quote
 from tm_core.language.when import instant_now
+from tm_core.record import Record
 
 from .cache import read_json, user_folder, write_atomically
 
@@ -24,7 +25,7 @@ _SHORTEST = 6
 """Digits of a digest that may stand for all of it."""
 
 
-class Approval(NamedTuple):
+class Approval(Record):
     """One content that was, or has yet to be, approved."""
 
     digest: str

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from tm_core.errors import ConfigError, PluginError
 from tm_core.model import Plugin
+from tm_core.record import Record
 
 from .settings import KERNEL_SETTINGS, Layer, nearest, shown
 
 
-class FeatureChoice(NamedTuple):
+class FeatureChoice(Record):
     """The decision about every feature."""
 
     enabled: frozenset[str]

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from tm_core.errors import ConfigError
+from tm_core.record import Record
 
 from .config import Config, read_config
 from .settings import Layer, nearest, shown
@@ -20,7 +21,7 @@ from .settings import Layer, nearest, shown
 _OWN_KEYS = ("summary", "extends")
 
 
-class PluginSet(NamedTuple):
+class PluginSet(Record):
     """One set, as it was found."""
 
     name: str

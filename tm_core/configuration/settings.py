@@ -6,10 +6,11 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from tm_core.errors import ConfigError
 from tm_core.model import Setting
+from tm_core.record import Record
 
 KERNEL_SETTINGS: Mapping[str, Setting] = MappingProxyType(
     {
@@ -58,7 +59,7 @@ _TRUTH: Mapping[str, bool] = MappingProxyType(
 )
 
 
-class Layer(NamedTuple):
+class Layer(Record):
     """Values from one source."""
 
     name: str

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tm_core.context import Context
 from tm_core.errors import Conflict, InvalidValue, ValidationError, is_refusal
 from tm_core.language import values
 from tm_core.language.text import is_blank
@@ -16,6 +15,9 @@ from tm_core.plugin_host.host import Host
 from tm_core.plugin_host.registry import Installed
 from tm_core.storage.sqlite import encode
 from tm_core.storage.store import Store, new_event_id
+
+if TYPE_CHECKING:
+    from tm_core.context import Context
 
 _STAMPS = ("updated_at", "version")
 _DEEPEST = 40
@@ -88,6 +90,8 @@ class Changes:
         self._recorders: list[list[list[Any]]] = []
         self._held: list[list[tuple[str, str | None, Mapping[str, Any]]]] = []
         """Events of changes that another change brings about: they follow its own event."""
+        self._refused: list[tuple[Change, Sequence[Problem]]] | None = []
+        """What the running transaction refused; None while that is told."""
 
     @property
     def active(self) -> bool:
@@ -124,6 +128,14 @@ class Changes:
                     del each[mark:]
                 raise
             return
+        try:
+            with self._outermost(request):
+                yield
+        finally:
+            self._tell_refused()
+
+    @contextmanager
+    def _outermost(self, request: tuple[str, str] | None) -> Iterator[None]:
         try:
             with self.store.database.transaction():
                 self.transaction_id = new_event_id()
@@ -374,6 +386,8 @@ class Changes:
                 self._weigh(_could_not_check(one), change, refused)
         if not refused:
             return
+        if self._refused is not None and not self.dry_run:
+            self._refused.append((change, refused))
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
         hint = refused[0].hint
         if not hint and all(problem.overridable for problem in refused):
@@ -385,6 +399,29 @@ class Changes:
             hint,
             problems=[problem._asdict() for problem in refused],
         )
+
+    def _tell_refused(self) -> None:
+        """Let plugins note what was refused, now that nothing of it can be rolled back any more."""
+        told, self._refused = self._refused, None
+        if told is None:  # what is noted here is noted once, whatever becomes of it
+            return
+        try:
+            for change, problems in told:
+                self._tell_of(change, problems)
+        finally:
+            self._refused = []
+
+    def _tell_of(self, change: Change, problems: Sequence[Problem]) -> None:
+        found = list(self.host.implementations("task_refused", _occasions(change)))
+        if found and change.before is not None and self.store.get(change.after.id) is None:
+            return  # it was added by what was rolled back
+        for each in found:
+            context = self._context(each.plugin.name)
+            try:
+                self.host.invoke(each, ctx=context, change=change, problems=problems)
+            except Exception as error:
+                if not is_refusal(error):
+                    self.host.blame(each.plugin, "task_refused", error, committed=True)
 
     def _weigh(self, problem: Problem, change: Change, refused: list[Problem]) -> None:
         if problem.overridable and self.force:

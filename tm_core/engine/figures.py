@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from tm_core.record import Record
 
 
-class Spread(NamedTuple):
+class Spread(Record):
     """How many values there are, their sum, and where each hundredth of them ends."""
 
     size: int
@@ -36,7 +38,7 @@ class Spread(NamedTuple):
         return {n: None if v is None else round(v, digits) for n, v in values.items()}
 
 
-class Insight(NamedTuple):
+class Insight(Record):
     """One finding that a metric calculator draws from its figures, with what it rests on."""
 
     message: str

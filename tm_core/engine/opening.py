@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from tm_core.context import Database
 from tm_core.errors import Conflict, TmError
 from tm_core.plugin_host.host import Host
 from tm_core.storage import migrate
 from tm_core.storage.location import FOLDER
 from tm_core.storage.migrate import MigrationSet
 from tm_core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tm_core.context import Database
 
 
 def locate(path: str, environ: Mapping[str, str] | None, *, create: bool) -> tuple[str, str]:

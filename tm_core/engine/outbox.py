@@ -1,40 +1,36 @@
-"""Hands committed events to handlers, and remembers how far each has come.
+"""Hands committed events to handlers: each at least once, in order, one process at a time.
 
-Most often nothing waits for a plugin's handlers but the events of one's own transaction. Then the
-plugin is claimed as a whole and all its handlers are served together: fifty cost hardly more than
-one. If anything waits already, or a handler fails, each handler has its own place and its own
-pauses, as follows.
+The log itself is what is handed out; see `places` for how far each handler has come. Most often
+nothing waits but the events of one's own transaction, for handlers that are all in step: then they
+are served together, and it costs one row in that transaction, a lock that nobody waits for, and one
+small transaction after it, however many there are.
 
-Each handler has a row in `delivery` with the last event it has dealt with. A process claims the row
-before it delivers and lets go in the same transaction in which it finds nothing more to do, so that
-an event committed meanwhile is seen by one side or the other. The transaction that writes an event
-also notes, in `waiting`, whose handlers it waits for: so it is handed out even if its process dies
-at once, and a command that concerns no handler imports none.
+A process that finds another one serving leaves its events to it, and that one looks again when it
+has let go. A process that dies leaves its row: the next command hands out what it tells of.
 """
 
 from __future__ import annotations
 
-import fnmatch
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
-from tm_core.context import Context, Relaxed, Row
-from tm_core.language.when import instant_now, parse_instant
-from tm_core.model import Event
+from tm_core.language.when import instant_now
 from tm_core.plugin_host.host import Host
-from tm_core.plugin_host.registry import Installed, describe
+from tm_core.plugin_host.registry import describe
 from tm_core.storage.store import Store
 
+from .listeners import Listener, Listeners
+from .places import IN_STEP, Failed, Places, Standing
 from .privacy import readable
 
-_CLAIM = "10m"
+if TYPE_CHECKING:
+    from tm_core.context import Context, Event
+
 _BATCH = 200
 _BUDGET = 10.0
 """Seconds after which one command leaves the rest to the next: slow handlers hold nobody up."""
-_PAUSES = ("1m", "10m", "1h", "6h")
 _OWN_EFFECTS = 100
 """So many events that handlers bring about are handed out at once; the rest, by a later command."""
 
@@ -52,285 +48,201 @@ class Outbox:
     ) -> None:
         self._store = store
         self._host = host
-        self._context = context
         self._session = session
         self._clock = clock
-        self._own: dict[str, int] = {}
-        """Plugins for which nothing waits but the last transaction, and the event before that."""
+        self._places = Places(store)
+        self._listeners = Listeners(host, context)
+        database = store.database
+        # Asked by name: the definition of the protocol `Exclusive` would cost more at each start.
+        self._exclusive: Callable[[], AbstractContextManager[bool]]
+        self._exclusive = getattr(database, "serving", lambda: nullcontext(True))
+        self._serving = False
+        self._due = False
 
     def note(self, first: int) -> None:
-        """Note whose handlers the events from `first` on wait for, in their transaction."""
-        patterns = {
-            name: hook.when or ("*",)
-            for name, (_, hook) in self._host.declaring("event_handlers").items()
-        }
-        self._own = {}
-        if not patterns:
+        """Note in their transaction whether the events from `first` on wait for handlers."""
+        standing = self._settled(self._places.read(), first - 1)
+        self._due = bool(standing.waiting)
+        if not standing.members or IN_STEP in standing.waiting:
             return
-        database = self._store.database
-        rows = database.query("SELECT DISTINCT type FROM event WHERE seq >= ?", [first])
-        for name, wanted in patterns.items():
-            if any(fnmatch.fnmatchcase(row["type"], each) for row in rows for each in wanted):
-                new = database.execute(
-                    "INSERT INTO waiting (plugin, seq) VALUES (?, ?) ON CONFLICT DO NOTHING",
-                    [name, first - 1],
-                )
-                if new:
-                    self._own[name] = first - 1
+        rows = self._store.database.query("SELECT DISTINCT type FROM event WHERE seq >= ?", [first])
+        members = set(standing.members.split())
+        if any(not members.isdisjoint(self._listeners.concerned(row["type"])) for row in rows):
+            self._places.wait(first - 1)
+            self._due = True
+
+    def deliver_noted(self) -> None:
+        """Hand out what waits, if anything did when the last transaction was noted."""
+        if self._due:
+            self.deliver()
+
+    def _settled(self, standing: Standing, last: int) -> Standing:
+        """Let the places tell of the plugins that are on; in a transaction."""
+        names = self._listeners.names()
+        if standing.members == _members(names, standing.waiting):
+            return standing
+        return self._places.regroup(standing, names, last)
 
     def deliver(self) -> None:
         """Hand out what waits. Never raises for what a handler does."""
-        own, self._own = self._own, {}
-        rows = self._store.database.query("SELECT plugin, seq FROM waiting")
-        waiting = {row["plugin"]: int(row["seq"]) for row in rows}
-        if not waiting:
+        if self._serving:  # a handler has written something: it is seen when that one is done
             return
-        found: dict[str, list[tuple[Installed, str, str, Any]]] = {}
-        collected = self._host.collect(
-            "event_handlers", self._context, only=waiting, committed=True
-        )
-        for plugin, handler in collected:
-            try:
-                each = (plugin, f"{plugin.name}/{handler.name}", str(handler.pattern), handler)
-            except Exception as error:
-                self._host.blame(plugin, "event_handlers", error, committed=True)
-                continue
-            found.setdefault(plugin.name, []).append(each)
-        failed = {failure.plugin for failure in self._host.failures}
-        for name in waiting.keys() & self._host.enabled.keys() - found.keys() - failed:
-            self._forget(name)  # it has no handlers any more
-        own = {name: seq for name, seq in own.items() if name in found and waiting[name] == seq}
-        for name, seq in self._claim_whole(own).items():
-            self._serve_all(name, found.pop(name), seq)
-        for name, handlers in found.items():
-            consumers = [consumer for _, consumer, _, _ in handlers]
-            for plugin, consumer, pattern, handler in handlers:
-                row = self._claim(name, consumer, waiting[name])
-                if row is not None:
-                    self._serve(plugin, consumer, pattern, handler, row, consumers)
+        self._serving = True
+        try:
+            more = True
+            while more:
+                with self._exclusive() as mine:
+                    if not mine:
+                        return
+                    left = self._serve()
+                # Whoever committed meanwhile, and was not let in, relies on this look.
+                more = not self._places.read().waiting.keys() <= left
+        finally:
+            self._serving = False
 
-    def _claim_whole(self, own: Mapping[str, int]) -> dict[str, int]:
-        """Claim plugins for all their handlers; gives the event after which each is to begin.
+    def _serve(self) -> set[str]:
+        """Serve all for whom something waits; gives those of `waiting` that wait on."""
+        standing = self._places.read()
+        if not standing.waiting:
+            return set()
+        names = self._listeners.names()
+        if standing.members != _members(names, standing.waiting):
+            with self._store.database.transaction():
+                standing = self._settled(self._places.read(), self._store.last_seq())
+        left: set[str] = set()
+        for name, seq in standing.waiting.items():
+            if name == IN_STEP:
+                left |= self._serve_in_step(standing.members, seq)
+            elif name not in names or not self._catch_up(name, seq):
+                left.add(name)
+        return left
 
-        One that another process is busy with since the transaction is left out.
-        """
-        if not own:
-            return {}
-        database = self._store.database
-        begin: dict[str, int] = {}
-        now, until = self._clock(), self._after(_CLAIM)
-        with self._relaxed():
-            for name, seq in own.items():
-                rows = database.query(
-                    "SELECT consumer, seq, claimed_until FROM delivery WHERE consumer LIKE ?",
-                    [f"{name}/%"],
-                )
-                still = database.query("SELECT seq FROM waiting WHERE plugin = ?", [name])
-                if not still or any((row["claimed_until"] or "") > now for row in rows):
-                    continue
-                come = [int(row["seq"]) for row in rows if row["consumer"] == _whole(name)]
-                begin[name] = come[0] if come else seq
-                self._put_whole(name, begin[name], until)
-        return begin
-
-    def _put_whole(self, name: str, seq: int, claimed_until: str | None = None) -> None:
-        """Note how far all handlers of a plugin have come at least."""
-        self._store.database.execute(
-            "INSERT INTO delivery (consumer, seq, claimed_until) VALUES (?, ?, ?)"
-            " ON CONFLICT (consumer) DO UPDATE SET seq = excluded.seq,"
-            " claimed_until = excluded.claimed_until",
-            [_whole(name), seq, claimed_until],
-        )
-
-    def _relaxed(self) -> AbstractContextManager[None]:
-        """A transaction for places: should it be lost with the power, events come again."""
-        database = self._store.database
-        return database.relaxed() if isinstance(database, Relaxed) else database.transaction()
-
-    def _serve_all(
-        self, name: str, handlers: Sequence[tuple[Installed, str, str, Any]], seq: int
-    ) -> None:
-        """Serve a plugin that is claimed as a whole, beginning after event `seq`."""
-        failed: dict[str, tuple[int, Exception]] = {}
-        until = time.monotonic() + _BUDGET
-        begun, effects = self._store.last_seq(), 0
+    def _serve_in_step(self, members: str, seq: int) -> set[str]:
+        """Serve those in step, from after event `seq`; gives who waits on."""
+        allowance = _Allowance(self._store.last_seq(), self._session)
+        behind: set[str] = set()
         while True:
             for event in list(self._store.events("seq > ?", [seq], limit=_BATCH)):
-                if event["seq"] > begun and event["session"] == self._session:
-                    effects += 1
-                if effects > _OWN_EFFECTS:
-                    self._end_whole(name, handlers, seq, failed, done=False)
-                    return
-                for plugin, consumer, pattern, handler in handlers:
-                    if consumer not in failed:
-                        error = self._hand(plugin, pattern, handler, event)
-                        if error is not None:
-                            failed[consumer] = (seq, error)
+                if not allowance.covers(event):
+                    self._places.settle(seq, done=False)
+                    return behind | {IN_STEP}
+                gone = self._hand(event, members, seq)
+                if gone:
+                    behind |= gone.keys()
+                    members = " ".join(name for name in members.split() if name not in gone)
+                    self._part(gone, seq, event["seq"])
                 seq = event["seq"]
-                if time.monotonic() > until:
-                    self._end_whole(name, handlers, seq, failed, done=False)
-                    return
-            if self._end_whole(name, handlers, seq, failed, done=True):
-                return
+            if self._places.settle(seq, done=True):
+                return behind
 
-    def _end_whole(
-        self,
-        name: str,
-        handlers: Sequence[tuple[Installed, str, str, Any]],
-        seq: int,
-        failed: Mapping[str, tuple[int, Exception]],
-        *,
-        done: bool,
-    ) -> bool:
-        """End the claim, unless all was `done` and more has come; True when it has ended."""
-        database = self._store.database
-        with self._relaxed():
-            if done and self._store.last_seq() > seq:
-                return False
-            least = min([seq, *(come for come, _ in failed.values())])
-            self._put_whole(name, least)
-            if done and not failed:
-                database.execute("DELETE FROM waiting WHERE plugin = ?", [name])
-                return True
-            for _, consumer, _, _ in handlers if failed else ():
-                come = failed[consumer][0] if consumer in failed else seq
-                database.execute(
-                    "INSERT INTO delivery (consumer, seq) VALUES (?, ?)"
-                    " ON CONFLICT (consumer) DO UPDATE SET seq = excluded.seq, failures = 0,"
-                    " retry_at = NULL, error = NULL, claimed_until = NULL",
-                    [consumer, come],
-                )
-            for consumer, (come, error) in failed.items():
-                self._fail(consumer, come, 0, error)
-            database.execute("UPDATE waiting SET seq = ? WHERE plugin = ?", [least, name])
-        return True
+    def _hand(self, event: Event, members: str, before: int) -> dict[str, dict[str, Failed | None]]:
+        """Hand an event to those in step who want it.
 
-    def _hand(
-        self, plugin: Installed, pattern: str, handler: Any, event: Event
-    ) -> Exception | None:
-        """Hand one event to a handler if it matches; gives what it raised, said already."""
-        # The history that comes with an imported task happened elsewhere: it is no news.
-        if "imported" in event["data"] or not fnmatch.fnmatchcase(event["type"], pattern):
-            return None
-        where = f"handler '{handler.name}'"
-        try:
-            self._host.calls.call(plugin, where, handler.handle, _public(event))
-        except Exception as error:
-            self._host.blame(plugin, where, error, committed=True)
-            return error
-        return None
-
-    def _serve(
-        self,
-        plugin: Installed,
-        consumer: str,
-        pattern: str,
-        handler: Any,
-        row: Row,
-        consumers: Sequence[str],
-    ) -> None:
-        seq = int(row["seq"])
-        until = time.monotonic() + _BUDGET
-        begun, effects = self._store.last_seq(), 0
-        while True:
-            events = list(self._store.events("seq > ?", [seq], limit=_BATCH))
-            for event in events:
-                if event["seq"] > begun and event["session"] == self._session:
-                    effects += 1
-                if effects > _OWN_EFFECTS:
-                    self._release(consumer, seq)
-                    return
-                error = self._hand(plugin, pattern, handler, event)
-                if error is not None:
-                    self._fail(consumer, seq, int(row["failures"]), error)
-                    return
-                seq = event["seq"]
-                if time.monotonic() > until:
-                    self._release(consumer, seq)
-                    return
-            if not events and self._release_if_done(plugin.name, consumer, seq, consumers):
-                return
-
-    def _claim(self, plugin: str, consumer: str, since: int) -> Row | None:
-        """Take the handler's row, unless another process has it or it is paused.
-
-        A handler that was never served begins after event `since`.
+        Returns:
+            The plugins that did not take it, with their handlers, and how these failed.
         """
-        database = self._store.database
-        now = self._clock()
-        with database.transaction():
-            every = database.query(
-                "SELECT * FROM delivery WHERE consumer IN (?, ?)", [consumer, _whole(plugin)]
+        # The history that comes with an imported task happened elsewhere: it is no news.
+        if "imported" in event["data"]:
+            return {}
+        concerned = self._listeners.concerned(event["type"]).intersection(members.split())
+        gone: dict[str, dict[str, Failed | None]] = {
+            name: {} for name in self._listeners.load(concerned)
+        }
+        wanting = self._listeners.wanting(event, members)
+        for number, error in self._call(wanting, event).items():
+            plugin = wanting[number].turn.plugin.name
+            handlers = gone.setdefault(
+                plugin, dict.fromkeys(each.consumer for each in self._listeners.of(plugin))
             )
-            rows = [row for row in every if row["consumer"] == consumer]
-            whole = [row for row in every if row["consumer"] != consumer]
-            if any((row["claimed_until"] or "") > now for row in whole):
-                return None
-            if not rows:
-                database.execute(
-                    "INSERT INTO delivery (consumer, seq, claimed_until) VALUES (?, ?, ?)",
-                    [consumer, since, self._after(_CLAIM)],
-                )
-                return {"seq": since, "failures": 0}
-            row = rows[0]
-            if (row["claimed_until"] or "") > now or (row["retry_at"] or "") > now:
-                return None
-            database.execute(
-                "UPDATE delivery SET claimed_until = ? WHERE consumer = ?",
-                [self._after(_CLAIM), consumer],
-            )
-            come = max(int(each["seq"]) for each in (row, *whole))
-            return {**row, "seq": come}
+            handlers[wanting[number].consumer] = Failed(before, describe(error))
+        return gone
 
-    def _release_if_done(
-        self, plugin: str, consumer: str, seq: int, consumers: Sequence[str]
-    ) -> bool:
-        """Let go, unless more has come; True when let go."""
-        database = self._store.database
-        with database.transaction():
-            if self._store.last_seq() > seq:
+    def _call(self, listeners: tuple[Listener, ...], event: Event) -> Mapping[int, Exception]:
+        """Call handlers with an event; gives what they raised, said already."""
+        # What a handler gets it may pass on to anybody.
+        given = {**event, "data": readable(event["data"], None)}
+        failed = self._host.calls.in_turn([each.turn for each in listeners], given)
+        for number, error in failed.items():
+            plugin, where, _ = listeners[number].turn
+            self._host.blame(plugin, where, error, committed=True)
+        return failed
+
+    def _part(self, gone: Mapping[str, Mapping[str, Failed | None]], before: int, seq: int) -> None:
+        """Let plugins go on by themselves that did not take event `seq`, the one after `before`."""
+        with self._places.relaxed():
+            for plugin, handlers in gone.items():
+                come = seq if handlers else before
+                self._places.leave(plugin, come, handlers, self._clock())
+
+    def _catch_up(self, plugin: str, since: int) -> bool:
+        """Serve the handlers of a plugin that is behind; True when it is not any more."""
+        if self._listeners.load([plugin]):
+            return False
+        listeners = self._listeners.of(plugin)
+        consumers = [each.consumer for each in listeners]
+        allowance = _Allowance(self._store.last_seq(), self._session)
+        while True:
+            places = self._places.of(consumers)
+            well = True
+            for each in listeners:
+                row = places.get(each.consumer) or {"seq": since, "retry_at": None, "failures": 0}
+                paused = (row["retry_at"] or "") > self._clock()
+                come, failures = int(row["seq"]), int(row["failures"])
+                well &= not paused and self._serve_one(each, come, failures, allowance)
+            if not well:
                 return False
-            self._release(consumer, seq)
-            served = database.query(
-                "SELECT count(*) AS n FROM delivery WHERE seq >= ? AND consumer IN"
-                f" ({', '.join('?' * len(consumers))})",
-                [seq, *consumers],
-            )
-            if served[0]["n"] == len(consumers):
-                self._put_whole(plugin, seq)
-                self._forget(plugin)
-        return True
+            if self._places.caught_up(plugin, consumers):
+                return True
 
-    def _forget(self, plugin: str) -> None:
-        with self._store.database.transaction():
-            self._store.database.execute("DELETE FROM waiting WHERE plugin = ?", [plugin])
-
-    def _release(self, consumer: str, seq: int) -> None:
-        with self._store.database.transaction():
-            self._store.database.execute(
-                "UPDATE delivery SET seq = ?, failures = 0, retry_at = NULL, error = NULL,"
-                " claimed_until = NULL WHERE consumer = ?",
-                [seq, consumer],
-            )
-
-    def _fail(self, consumer: str, seq: int, failures: int, error: BaseException) -> None:
-        pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
-        with self._store.database.transaction():
-            self._store.database.execute(
-                "UPDATE delivery SET seq = ?, failures = failures + 1, retry_at = ?, error = ?,"
-                " claimed_until = NULL WHERE consumer = ?",
-                [seq, self._after(pause), describe(error), consumer],
-            )
-
-    def _after(self, distance: str) -> str:
-        return parse_instant(distance, now=datetime.fromisoformat(self._clock()))
+    def _serve_one(
+        self, listener: Listener, seq: int, failures: int, allowance: _Allowance
+    ) -> bool:
+        """Serve one handler from after event `seq`; False if it did not come to the end."""
+        consumer, name = listener.consumer, listener.turn.plugin.name
+        failed, well = None, True
+        while well and failed is None:
+            events = list(self._store.events("seq > ?", [seq], limit=_BATCH))
+            if not events:
+                break
+            for event in events:
+                if not allowance.covers(event):
+                    well = False
+                    break
+                wanting = self._listeners.wanting(event, name)
+                if listener in wanting and "imported" not in event["data"]:
+                    for error in self._call((listener,), event).values():
+                        failed = Failed(seq, describe(error))
+                if failed is not None:
+                    break
+                seq = event["seq"]
+        with self._places.relaxed():
+            if failed is None:
+                self._places.put(consumer, seq)
+                return well
+            if consumer not in self._places.of([consumer]):
+                self._places.put(consumer, failed.seq)
+            self._places.fail(consumer, failed, failures, self._clock())
+        return False
 
 
-def _whole(plugin: str) -> str:
-    """Stands for all handlers of a plugin together; no handler's own name is empty."""
-    return f"{plugin}/"
+def _members(names: Collection[str], waiting: Collection[str]) -> str:
+    """Who is to be in step: all who are not behind."""
+    return " ".join(name for name in names if name not in waiting) if waiting else " ".join(names)
 
 
-def _public(event: Event) -> Event:
-    """What a handler may pass on to anybody."""
-    return {**event, "data": readable(event["data"], None)}
+class _Allowance:
+    """How long one command may hand out events, and how many that handlers bring about."""
+
+    def __init__(self, begun: int, session: str) -> None:
+        self._begun = begun
+        self._session = session
+        self._until = time.monotonic() + _BUDGET
+        self._effects = 0
+        self._first = True
+
+    def covers(self, event: Event) -> bool:
+        """Whether this event is still handed out; the first one always is."""
+        if event["seq"] > self._begun and event["session"] == self._session:
+            self._effects += 1
+        first, self._first = self._first, False
+        return self._effects <= _OWN_EFFECTS and (first or time.monotonic() < self._until)

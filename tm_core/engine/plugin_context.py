@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from tm_core.context import Database, Row, SQLDialect, Tasks
 from tm_core.model import Field, Plugin, Task
+from tm_core.record import Record
 from tm_core.storage.store import Store
 from tm_core.workspace import Workspace
 
 from .changes import Changes
 
+if TYPE_CHECKING:
+    from tm_core.context import Database, Row, SQLDialect, Tasks
+
 _READING = ("SELECT", "WITH", "VALUES")
 _WRITING = ("INSERT INTO", "UPDATE", "DELETE FROM")
 
 
-class Session(NamedTuple):
+class Session(Record):
     """What the contexts of one open store share."""
 
     workspace: Workspace

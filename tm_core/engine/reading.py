@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tm_core.context import Database, Row
-from tm_core.errors import NotFound
+from tm_core.errors import DatabaseError, NotFound
 from tm_core.language import values
-from tm_core.model import Event, Field, Task
+from tm_core.model import Field, Task
 from tm_core.plugin_host.host import Host
 from tm_core.storage.store import Store
 from tm_core.workspace import Workspace
@@ -17,7 +16,8 @@ from .plugin_context import PluginContext, Session
 from .privacy import readable
 
 if TYPE_CHECKING:
-    from tm_core.storage.archive import Archives
+    from tm_core.context import Database, Event, Row
+    from tm_core.storage.archive import Archive, Archives
 
 
 class Reader:
@@ -196,12 +196,20 @@ class Reader:
     def _readable(self, event: Event) -> Event:
         return {**event, "data": readable(event["data"], self.actor)}
 
-    def history(self) -> Iterator[Row]:
+    def history(
+        self, unreadable: Callable[[Archive, DatabaseError], None] | None = None
+    ) -> Iterator[Row]:
         """All events in their order, one at a time, as the log holds them: `data` is JSON text.
 
-        The archived ones come first. Raises DatabaseError where an archive is not well.
+        The archived ones come first.
+
+        Args:
+            unreadable: Told of an archive that is missing or not what was written, and left out.
+
+        Raises:
+            DatabaseError: There is such an archive, and nobody is told.
         """
-        yield from self.archived()
+        yield from self.archives.events(unreadable)
         yield from self.store.history()
 
     @property

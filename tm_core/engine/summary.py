@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tm_core.language.values import visible
-from tm_core.model import Event
+
+if TYPE_CHECKING:
+    from tm_core.context import Event
+
+_TOLD_OTHERWISE = ("rows", "forced", "refused", "plugins", "before", "after")
 
 
 def summary(event: Event) -> str:
@@ -22,10 +26,12 @@ def summary(event: Event) -> str:
             if name not in ("version", "updated_at", "completed_at"):
                 parts.append(f"{name}: {_short((before or {}).get(name))} -> {_short(value)}")
     else:
-        known = {k: v for k, v in data.items() if k not in ("rows", "forced", "before", "after")}
+        known = {k: v for k, v in data.items() if k not in _TOLD_OTHERWISE}
         parts.extend(f"{name}: {_short(value)}" for name, value in known.items())
     if data.get("forced"):
         parts.append(f"forced past: {'; '.join(data['forced'])}")
+    if data.get("refused"):
+        parts.append("; ".join(data["refused"]))
     return visible(", ".join(parts))
 
 

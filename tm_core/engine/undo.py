@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tm_core.errors import Conflict, FeatureDisabled, NotFound
-from tm_core.model import Change, Event, Task
+from tm_core.model import Change, Task
 from tm_core.storage.store import Store
 
 from .changes import Changes
+
+if TYPE_CHECKING:
+    from tm_core.context import Event
 
 
 def undo(changes: Changes, seq: int | None) -> list[Event]:
@@ -202,7 +205,11 @@ def _worked_on_since(store: Store, event: Event, task_id: str) -> bool:
                 refers = task_id in (*key.values(), *(row or {}).values())
                 if refers and store.read_rows(table, key):
                     return True
-        elif later["type"] != "task.undone" and later["transaction_id"] not in undone:
+        elif (
+            later["type"] != "task.undone"
+            and _changed_something(later)
+            and later["transaction_id"] not in undone
+        ):
             return True
     return False
 

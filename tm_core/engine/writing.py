@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tm_core.errors import Conflict, FeatureDisabled, InvalidValue, TmError, UsageError, is_refusal
 from tm_core.language import values
-from tm_core.model import Change, Event, Field, Task
+from tm_core.model import Change, Field, Task
 from tm_core.storage.store import new_event_id, new_task_id
 
 from .changes import Changes, check_version
 from .reading import Reader
+
+if TYPE_CHECKING:
+    from tm_core.context import Event
 
 _KEY = Field("key", "str", max_length=500)
 
@@ -177,7 +180,8 @@ class Writer(Reader):
         Raises:
             NotFound: There is no such task.
             Conflict: It is completed already, or was changed meanwhile.
-            ValidationError: A rule refuses it; nothing was written.
+            ValidationError: A rule refuses it; the task is as it was. That its criteria refused it
+                is an event of its own, `task.completion_refused`.
         """
         fields = {**fields, "status": "completed"}
         return self._change("complete", task_id, fields, if_version=if_version, force=force)

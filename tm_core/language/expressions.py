@@ -14,15 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tm_core.errors import ExpressionError, InvalidValue
 from tm_core.model import Field
+from tm_core.record import Record
 
-from .syntax import FUNCTIONS as FUNCTIONS
-from .syntax import dotted_name as dotted_name
-from .syntax import names as names
-from .syntax import parse as parse
+from .syntax import dotted_name, parse
 from .terms import (
     KINDS,
     TEXTS,
@@ -56,7 +54,7 @@ _ARITHMETIC = {"Add": "+", "Sub": "-", "Mult": "*"}
 _CONSTANTS = {"true": "True", "false": "False", "none": "None", "null": "None"}
 
 
-class Column(NamedTuple):
+class Column(Record):
     """Where a name of an expression is found."""
 
     sql: str

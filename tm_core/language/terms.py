@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tm_core.errors import ExpressionError
 from tm_core.model import Field
+from tm_core.record import Record
 
 from .text import quote
 
@@ -43,7 +44,7 @@ _STACK = 88
 _NESTING = re.compile(r"'(?:[^']|'')*'|\(SELECT\b|\(|\)")
 
 
-class Term(NamedTuple):
+class Term(Record):
     """A part of the expression in SQL, and what it is in the language."""
 
     kind: str

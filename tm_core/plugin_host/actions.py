@@ -12,14 +12,15 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from tm_core.errors import UsageError
 from tm_core.language import values
 from tm_core.model import Field
+from tm_core.record import Record
 
 
-class Param(NamedTuple):
+class Param(Record):
     """What a parameter's annotation adds to its type: `Annotated[int, Param(minimum=1)]`."""
 
     help: str = ""
@@ -38,7 +39,7 @@ TaskId = Annotated[str, Param("A task's id, or the beginning of it", type="task"
 """The parameter is a task: any unambiguous beginning is accepted, the function gets the whole."""
 
 
-class Parameter(NamedTuple):
+class Parameter(Record):
     """One parameter of an action."""
 
     name: str
@@ -56,7 +57,7 @@ class Parameter(NamedTuple):
         return self.field.options or ("--" + self.name.replace("_", "-"),)
 
 
-class Signature(NamedTuple):
+class Signature(Record):
     """What an action takes."""
 
     parameters: tuple[Parameter, ...]
@@ -164,7 +165,8 @@ def signature_of(function: Callable[..., Any]) -> Signature:
     Raises:
         TypeError: A parameter has no annotation that says what it takes.
     """
-    hints = typing.get_type_hints(function, include_extras=True)
+    hints = getattr(function, "__annotations__", {})
+    names = getattr(inspect.unwrap(function), "__globals__", {})
     parameters: list[Parameter] = []
     takes_fields = False
     for index, parameter in enumerate(inspect.signature(function).parameters.values()):
@@ -173,7 +175,10 @@ def signature_of(function: Callable[..., Any]) -> Signature:
         if parameter.kind is parameter.VAR_KEYWORD:
             takes_fields = True
             continue
-        parameters.append(_parameter(parameter, hints.get(parameter.name)))
+        hint = hints.get(parameter.name)
+        # Only these: what the context or the result is called need not be there at run time.
+        hint = eval(hint, names) if isinstance(hint, str) else hint  # its own source
+        parameters.append(_parameter(parameter, hint))
     return Signature(tuple(parameters), takes_fields, inspect.getdoc(function) or "")
 
 

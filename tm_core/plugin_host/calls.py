@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from tm_core.model import Failure
+from tm_core.record import Record
 
 from .registry import Installed
 
 
-class Call(NamedTuple):
+class Call(Record):
     """One call of a plugin's code, for whoever watches."""
 
     plugin: str
@@ -25,6 +26,15 @@ class Call(NamedTuple):
     result: Any
     """What it gave; None where it raised."""
     error: Exception | None
+
+
+class Turn(Record):
+    """One function of a plugin that is to be called, among others."""
+
+    plugin: Installed
+    where: str
+    """What it is called for, for messages."""
+    function: Callable[[Any], Any]
 
 
 @contextlib.contextmanager
@@ -133,6 +143,44 @@ class Calls:
                 self._note_slow(plugin, where, seconds)
             if self.watch is not None:
                 self.watch(Call(plugin.name, where, seconds, result, failure))
+
+    def in_turn(self, turns: Sequence[Turn], given: Mapping[str, Any]) -> dict[int, Exception]:
+        """Call functions one after the other, each with a copy of what is given; as `call` does.
+
+        What `call` does around a function costs more than most handlers, so it is done around all.
+
+        Returns:
+            What they raised, by their place in `turns`.
+        """
+        failed: dict[int, Exception] = {}
+        if self.watch is not None:
+            for number, turn in enumerate(turns):
+                try:
+                    self.call(turn.plugin, turn.where, turn.function, {**given})
+                except Exception as error:
+                    failed[number] = error
+            return failed
+        mark, clock, budget = self.mark, time.perf_counter, self._budget
+        with contextlib.redirect_stdout(sys.stderr):
+            begun = clock()
+            for number, (plugin, where, function) in enumerate(turns):
+                try:
+                    result = function({**given})
+                    if result is not None and isinstance(result, Iterator):
+                        list(result)
+                    if self._opened and self.leave_opened(mark):
+                        raise RuntimeError("it left a transaction open")
+                except SystemExit as error:
+                    self.leave_opened(mark)
+                    failed[number] = RuntimeError(f"it called sys.exit({error.code!r})")
+                except Exception as error:
+                    self.leave_opened(mark)
+                    failed[number] = error
+                ended = clock()
+                if ended - begun > budget:
+                    self._note_slow(plugin, where, ended - begun)
+                begun = ended
+        return failed
 
     def leave_opened(self, mark: int) -> bool:
         """Take back what was entered since the mark and not left; gives whether there was any."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from tm_core.configuration.config import Config
 from tm_core.errors import FeatureDisabled, PluginError, TmError
 from tm_core.language import values
 from tm_core.logs import log
 from tm_core.model import TASK_FIELDS, Action, Command, Failure, Field, Hook, Plugin
+from tm_core.record import Record
 from tm_core.storage.migrate import MigrationSet
 
 from .calls import Calls
@@ -22,7 +23,7 @@ _COLUMN_TYPES = {"int": "BIGINT", "bool": "BIGINT", "float": "DOUBLE PRECISION"}
 _COLUMN_TYPES |= {"duration": "DOUBLE PRECISION"}
 
 
-class Implementation(NamedTuple):
+class Implementation(Record):
     """One plugin's function for one hook."""
 
     plugin: Installed

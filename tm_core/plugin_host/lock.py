@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from tm_core.configuration.cache import read_json
 from tm_core.errors import ConfigError
+from tm_core.record import Record
 
 from .registry import LOCK_FILE, Installed
 
 FORMAT = 1
 
 
-class Locked(NamedTuple):
+class Locked(Record):
     """One plugin as the lock file has it."""
 
     name: str
@@ -31,7 +32,7 @@ class Locked(NamedTuple):
     """The version of the plugin API that it is written for."""
 
 
-class Deviation(NamedTuple):
+class Deviation(Record):
     """What is not as it was locked."""
 
     plugin: str

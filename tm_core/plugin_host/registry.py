@@ -12,11 +12,12 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tm_core.configuration.cache import read_json, write_json_atomically
 from tm_core.configuration.settings import RESERVED_NAMES
 from tm_core.model import API_VERSION, FIELD_TYPES, Action, Command, Field, Hook, Plugin, Setting
+from tm_core.record import Record
 
 if TYPE_CHECKING:
     from tm_core.configuration.sets import PluginSet
@@ -33,7 +34,7 @@ _NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 _FIELD_NAME = r"[a-z][a-z0-9_]*"
 
 
-class Installed(NamedTuple):
+class Installed(Record):
     """A plugin that is there, or the reason why it cannot be used."""
 
     name: str
@@ -301,30 +302,30 @@ def _is_literal(value: object) -> bool:
 
 
 def _decoded(row: list[Any]) -> Installed:
-    plugin = Installed(*row)
-    plugin = plugin._replace(migrations=tuple(plugin.migrations))
-    if plugin.manifest is None:
-        return plugin
-    return plugin._replace(manifest=_manifest(list(plugin.manifest)))
+    name, manifest, module, distribution, version, error, folder, migrations = row
+    plugin = _manifest(manifest) if manifest is not None else None
+    return Installed(name, plugin, module, distribution, version, error, folder, tuple(migrations))
 
 
 def _manifest(row: list[Any]) -> Plugin:
-    raw = Plugin(*row)
-    return raw._replace(
-        api=raw.api if isinstance(raw.api, int) else (raw.api[0], raw.api[1]),
-        fields=tuple(Field(*_tuples(item)) for item in raw.fields),
-        hooks={name: Hook(*_tuples(item)) for name, item in raw.hooks.items()},
-        actions={name: Action(*item) for name, item in raw.actions.items()},
-        commands={name: Command(*item) for name, item in raw.commands.items()},
-        config={name: Setting(*_settings(item)) for name, item in raw.config.items()},
-        requires=tuple(raw.requires),
+    name, summary, api, fields, hooks, actions, commands, config, folder, requires, *rest = row
+    return Plugin(
+        name,
+        summary,
+        api if isinstance(api, int) else (api[0], api[1]),
+        tuple([Field(*map(_frozen, item)) for item in fields]),
+        {name: Hook(target, tuple(when)) for name, (target, when) in hooks.items()},
+        {name: Action(*item) for name, item in actions.items()},
+        {name: Command(*item) for name, item in commands.items()},
+        {
+            name: Setting(kind, default, text, tuple(choices), *more)
+            for name, (kind, default, text, choices, *more) in config.items()
+        },
+        folder,
+        tuple(requires),
+        *rest,
     )
 
 
-def _tuples(items: Sequence[Any]) -> list[Any]:
-    return [tuple(item) if isinstance(item, list) else item for item in items]
-
-
-def _settings(items: Sequence[Any]) -> list[Any]:
-    kind, default, text, choices, *rest = items
-    return [kind, default, text, tuple(choices), *rest]
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -9,16 +9,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from tm_core.configuration.cache import read_json, write_json_atomically
+from tm_core.record import Record
 
 FILE = "plugin-troubles.json"
 _KEPT = timedelta(days=1)
 _MOST = 200
 
 
-class Trouble(NamedTuple):
+class Trouble(Record):
     """What one plugin did wrong in one place, as of the last time."""
 
     plugin: str

@@ -10,13 +10,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
-from tm_core.context import Database, Row
 from tm_core.errors import DatabaseError
+from tm_core.record import Record
 
 from .chain import event_digest, next_head
+
+if TYPE_CHECKING:
+    from tm_core.context import Database, Row
 
 FOLDER = "archive"
 _COLUMNS = (
@@ -25,7 +28,7 @@ _COLUMNS = (
 )
 
 
-class Archive(NamedTuple):
+class Archive(Record):
     """One file of events."""
 
     last_seq: int
@@ -52,12 +55,31 @@ class Archives:
         rows = self._database.query("SELECT * FROM event_archive ORDER BY last_seq")
         return [Archive(**{name: row[name] for name in Archive._fields}) for row in rows]
 
-    def events(self) -> Iterator[Row]:
-        """All archived events in their order. Raises DatabaseError for a file that is not well."""
-        for archive in self.known():
-            yield from self._read(archive)
+    def events(
+        self, unreadable: Callable[[Archive, DatabaseError], None] | None = None
+    ) -> Iterator[Row]:
+        """All archived events in their order.
 
-    def _read(self, archive: Archive) -> Iterator[Row]:
+        Args:
+            unreadable: Told of a file that is missing or not what was written, and left out.
+
+        Raises:
+            DatabaseError: Such a file, where nobody is told.
+        """
+        for archive in self.known():
+            try:
+                path = self._checked(archive)
+            except DatabaseError as error:
+                if unreadable is None:
+                    raise
+                unreadable(archive, error)
+                continue
+            with _compressed().open(path, "rb") as file:
+                for line in file:
+                    yield json.loads(line)
+
+    def _checked(self, archive: Archive) -> str:
+        """The path of a file that is what was written."""
         told = f"the archive {archive.file} (events {archive.first_seq} to {archive.last_seq})"
         path = os.path.join(self._folder, archive.file)
         try:
@@ -67,10 +89,10 @@ class Archives:
                 f"{told} cannot be read: {error.strerror}", f"bring it back to {path}"
             ) from error
         if found != archive.sha256:
-            raise DatabaseError(f"{told} is not the file that was written", "restore it")
-        with _compressed().open(path, "rb") as file:
-            for line in file:
-                yield json.loads(line)
+            raise DatabaseError(
+                f"{told} is not the file that was written", f"bring that back to {path}"
+            )
+        return path
 
     def due(self, before: str) -> int:
         """The last of the oldest events that are all from before an instant, and handed out.

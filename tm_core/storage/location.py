@@ -8,13 +8,14 @@ administrative folder, and a file `commondir` in there leads to the repository.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+
+from tm_core.record import Record
 
 FOLDER = ".task-orchestrator"
 FILE = "tasks.db"
 
 
-class Location(NamedTuple):
+class Location(Record):
     """A store's folder, as seen from where somebody works."""
 
     folder: str
@@ -38,6 +39,13 @@ def find(directory: str) -> Location | None:
         real = os.path.realpath(directory)
         found = _find(real) if real != os.path.abspath(directory) else None
     return found
+
+
+def named(folder: str) -> str:
+    """The store's folder that somebody means by a folder: a project's, or the store's own."""
+    inner = os.path.join(folder, FOLDER)
+    is_project = os.path.isdir(inner) and not os.path.exists(os.path.join(folder, FILE))
+    return inner if is_project else folder
 
 
 def _find(start: str) -> Location | None:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-from tm_core.context import Database, Row
 from tm_core.errors import Conflict, DatabaseError, NewerSchema, TmError
 from tm_core.language.when import instant_now
 from tm_core.logs import log
+from tm_core.record import Record
+
+if TYPE_CHECKING:
+    from tm_core.context import Database, Row
 
 BOOKKEEPING = (
     """CREATE TABLE IF NOT EXISTS migration (
@@ -26,7 +29,7 @@ BOOKKEEPING = (
 for somebody to apply its migrations again."""
 
 
-class MigrationSet(NamedTuple):
+class MigrationSet(Record):
     """What one owner expects to have been done to the store."""
 
     owner: str
@@ -36,7 +39,7 @@ class MigrationSet(NamedTuple):
     """Gives a step's SQL by its name. Called only for what is pending."""
 
 
-KERNEL_STEPS = ("0001_initial.sql", "0002_event_chain.sql")
+KERNEL_STEPS = ("0001_initial.sql", "0002_event_chain.sql", "0003_handlers_in_step.sql")
 
 
 def kernel_migrations() -> MigrationSet:
@@ -242,8 +245,14 @@ def _check_table(owner: str, step: str, statement: str) -> None:
 
 
 def statements(text: str) -> list[str]:
-    """A script's statements; a trigger's inner semicolons do not end it."""
+    """A script's statements; a trigger's inner semicolons do not end it.
+
+    One that only calls a function, as on a server, has none.
+    """
     import sqlite3
+
+    def ended() -> bool:
+        return sqlite3.complete_statement(current) or "EXECUTE FUNCTION" in current
 
     found: list[str] = []
     current = ""
@@ -251,7 +260,7 @@ def statements(text: str) -> list[str]:
         if not current.strip() and line.lstrip().startswith("--"):
             continue
         current += line
-        if line.rstrip().endswith(";") and sqlite3.complete_statement(current):
+        if line.rstrip().endswith(";") and ended():
             found.append(current.strip())
             current = ""
     if current.strip():

@@ -12,13 +12,17 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tm_core.context import Database, Row, SQLDialect, TableShape
 from tm_core.errors import BadStatement, DamagedStore, DatabaseBusy, DatabaseError, NoStore
+
+if TYPE_CHECKING:
+    from tm_core.context import Database, Row, SQLDialect, TableShape
 
 _PAUSE = 0.05
 """Seconds between two looks for what others have written."""
+_HANGS = 600
+"""Seconds after which whoever serves handlers is no more waited for."""
 
 
 class SQLiteDialect:
@@ -54,7 +58,7 @@ class SQLiteDialect:
 
     def schema(self, text: str) -> str:
         text = text.replace("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT")
-        pattern = r"\{append_only (\w+)(?: past (\w+)\.(\w+))?\}"
+        pattern = r"\{append_only (\w+)(?: past (\w+)\.(\w+)| (again))?\}"
         return re.sub(pattern, _guard, text) if "{append_only" in text else text
 
 
@@ -232,6 +236,23 @@ class SQLite:
             self._run("PRAGMA synchronous = FULL")
 
     @contextmanager
+    def serving(self) -> Iterator[bool]:
+        try:
+            file = os.open(self.url + "-outbox", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise _unwritable(self.url + "-outbox", error) from error
+        try:
+            mine = _lock(file, wait=False)
+            if mine:
+                os.utime(file)
+            else:
+                mine = time.time() - os.fstat(file).st_mtime > _HANGS
+            yield mine
+        finally:
+            _unlock(file)  # a process that a handler has forked holds it open
+            os.close(file)
+
+    @contextmanager
     def savepoint(self) -> Iterator[None]:
         self._savepoints += 1
         name = f"s{self._savepoints}"
@@ -401,6 +422,8 @@ class SQLite:
     def _shape(self, table: str) -> TableShape:
         key = self.query("SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", [table])
         others = self.query("SELECT * FROM pragma_foreign_key_list(?)", [table])
+        from tm_core.context import TableShape
+
         return TableShape(
             tuple(row["name"] for row in key), frozenset(row["table"] for row in others)
         )
@@ -479,6 +502,9 @@ if sys.platform == "win32":
                     return False
                 time.sleep(0.005)
 
+    def _unlock(file: int) -> None:
+        """Windows lets go with the file."""
+
 else:
     import fcntl
 
@@ -489,6 +515,10 @@ else:
         except BlockingIOError:
             return False
         return True
+
+    def _unlock(file: int) -> None:
+        """Let go of a lock that this process holds."""
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _keep_counters(live: sqlite3.Connection, source: sqlite3.Connection) -> None:
@@ -551,6 +581,11 @@ def _guard(found: re.Match[str]) -> str:
             f"DROP TRIGGER {table}_no_delete;\n"
             f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}\n"
             f"WHEN OLD.seq > (SELECT COALESCE(MAX({found[3]}), 0) FROM {found[2]})\n{refuse}"
+        )
+    if found[4]:
+        return (
+            f"DROP TRIGGER {table}_no_delete;\n"
+            f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}\n{refuse}"
         )
     # The third is for REPLACE, which deletes without asking the second.
     return (

@@ -6,17 +6,17 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from tm_core.context import Database, Row
 from tm_core.errors import Conflict, NotFound
 from tm_core.language import values
-from tm_core.model import Event, Field, Task
+from tm_core.model import Field, Task
 
 from .chain import LINKED, event_digest
 from .sqlite import encode
 
 if TYPE_CHECKING:
+    from tm_core.context import Database, Event, Row
     from tm_core.language.expressions import Column
 
 _BATCH = 500
@@ -165,7 +165,8 @@ class Store:
         if limit:
             sql += f" LIMIT {int(limit)}"
         for row in self.database.stream(sql, parameters):
-            yield Event(**{**row, "data": json.loads(row["data"])})  # type: ignore[typeddict-item]
+            row["data"] = json.loads(row["data"])
+            yield cast("Event", row)
 
     def history(self) -> Iterator[Row]:
         """All events in their order, one at a time, as the log holds them: `data` is text."""

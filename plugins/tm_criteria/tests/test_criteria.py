@@ -142,16 +142,66 @@ def test_a_text_that_looks_like_an_expression_but_is_none_is_said(tm_cli: Cli) -
 
 def test_an_unmet_criterion_refuses_the_completion(tm_cli: Cli) -> None:
     task = tm_cli.add("x", *criteria(COVERAGE))
-    before = tm_cli("log", "--json").json
+    before = tm_cli.show(task)
     refused = tm_cli("complete", task, "--validate", "--set", "coverage=71", code=5)
     assert "criteria unmet: 1. well tested: coverage >= 80: coverage is 71" in refused.err
     assert "--force" in refused.err
     assert refused.out == ""
-    assert tm_cli("log", "--json").json == before
-    assert tm_cli.show(task)["status"] == "pending"
+    assert tm_cli.show(task) == before
     assert "coverage is not known" in tm_cli("complete", task, "--validate", code=5).err
     tm_cli("complete", task, "--validate", "--set", "coverage=80")
     assert tm_cli.show(task)["status"] == "completed"
+
+
+def test_a_refusal_leaves_an_event_and_nothing_else(tm_cli: Cli) -> None:
+    task = tm_cli.add("x", *criteria(COVERAGE, "1 < 2"))
+    before = tm_cli.show(task)
+    tm_cli("complete", task, "--set", "coverage=71", "--dry-run", code=5)
+    tm_cli("criteria", "check", task, "--set", "coverage=71", code=5)
+    assert len(tm_cli("log", task, "--json").json) == 1, "a trial is no attempt"
+    tm_cli("--actor", "bea", "complete", task, "--set", "coverage=71", code=5)
+    event = tm_cli("log", task, "--json").json[0]
+    assert (event["type"], event["actor"]) == ("task.completion_refused", "bea")
+    told = event["data"]["plugins"]["success-criteria"]
+    assert [result["state"] for result in told["results"]] == ["failed", "passed"]
+    assert told["claimed"] == {"coverage": {"value": 71}}
+    assert event["data"].keys() == {"refused", "plugins"}
+    shown = tm_cli("log", task).out.splitlines()[0]
+    assert shown.endswith("\tcriteria unmet: 1. well tested: coverage >= 80: coverage is 71")
+    assert tm_cli.show(task) == before
+    tm_cli("verify")
+    tm_cli("complete", task, "--set", "coverage=81", "--if-version", "1")
+    tm_cli("undo")
+    assert tm_cli.show(task)["status"] == "pending"
+    tm_cli("undo", str(event["seq"]), code=3)
+    tm_cli("verify")
+
+
+def test_a_refusal_for_another_reason_is_no_refusal_by_criteria(tm_cli: Cli) -> None:
+    first = tm_cli.add("first")
+    task = tm_cli.add("x", "--depends-on", first, *criteria("1 < 2"))
+    tm_cli("complete", task, "--validate", code=None)
+    assert [e["type"] for e in tm_cli("log", task, "--json").json] == ["task.created"]
+
+
+def test_first_pass_validation_is_counted(tm_cli: Cli) -> None:
+    first, second, forced, open_, evaded = (
+        tm_cli.add(name, *criteria(COVERAGE)) for name in ("a", "b", "c", "d", "e")
+    )
+    tm_cli("complete", first, "--set", "coverage=90")
+    for task in (second, second, open_, evaded):
+        tm_cli("complete", task, "--set", "coverage=9", code=5)
+    tm_cli("complete", second, "--set", "coverage=90")
+    tm_cli("complete", forced, "--validate", "--force")
+    tm_cli("complete", evaded)
+    tm_cli("complete", tm_cli.add("never validated"))
+    figures = tm_cli("metrics", "success", "--json").json["success"]
+    assert (figures["refused"], figures["validated"], figures["first_pass"]) == (4, 4, 1)
+    assert figures["first_pass_rate"] == 0.25
+    tm_cli("update", second, "--status", "pending")
+    tm_cli("complete", second, "--set", "coverage=90")
+    again = tm_cli("metrics", "success", "--json").json["success"]
+    assert (again["validated"], again["first_pass"]) == (4, 1)
 
 
 def test_each_unmet_criterion_is_a_problem(tm_store: TaskManager) -> None:

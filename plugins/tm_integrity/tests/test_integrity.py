@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 )
 
 from tm_core import TaskManager
-from tm_core.api import Conflict, NotFound, ValidationError
+from tm_core.api import Conflict, NotFound, ValidationError, instant_now
 from tm_core.testing import Cli, run_readme
 
 README = Path(__file__).parents[1] / "README.md"
@@ -247,6 +247,63 @@ def test_events_from_before_digests_are_counted_and_anchored(
     assert (report.found, report.unlinked) == (0, report.events - 2)
     busy.database.execute("UPDATE event SET actor = 'mallory' WHERE seq = 1")
     assert [found["kind"] for found in verify(busy, anchor=anchor)] == ["anchor"]
+
+
+@pytest.fixture
+def archived(busy: TaskManager) -> tuple[TaskManager, list[Path]]:
+    """A store with three archives, after each of which its tasks went on."""
+    files = []
+    (first,) = busy.find("title == 'zwei'")
+    for number in range(3):
+        busy.update(first.id, title=f"state {number}")
+        busy.progress(first.id, f"entry {number}", percent=number)
+        made = busy.archive_events(instant_now())
+        assert made is not None
+        files.append(Path(busy.workspace.folder) / made["file"])
+    busy.update(first.id, title="now", description="and here")
+    busy.add("late")
+    return busy, files
+
+
+@pytest.mark.parametrize("gone", [[0], [1], [2], [0, 2], [0, 1, 2]])
+def test_without_an_archive_the_rest_is_verified(
+    gone: list[int], archived: tuple[TaskManager, list[Path]], break_: Break
+) -> None:
+    tm, files = archived
+    whole = tm.verify()
+    assert whole.found == 0
+    for number in gone:
+        files[number].unlink()
+    found = verify(tm)
+    assert [difference["kind"] for difference in found] == ["archive"] * len(gone)
+    for number, difference in zip(gone, found, strict=True):
+        assert files[number].name in difference["message"]
+    result = tm.verify()
+    assert (result.head, result.seq) == (whole.head, whole.seq)
+    assert result.failure is not None
+    assert "the rest is what was written" in result.failure.message
+
+    break_(
+        "UPDATE task SET title = 'changed' WHERE title = 'late'",
+        "UPDATE event SET actor = 'mallory' WHERE seq = (SELECT max(seq) FROM event)",
+    )
+    worse = verify(tm)[len(gone) :]
+    assert {difference["kind"] for difference in worse} == {"event", "task"}
+
+
+def test_an_anchor_within_an_archive_that_is_gone(busy: TaskManager, tm_environ: Path) -> None:
+    anchor = str(tm_environ / "anchor")
+    assert busy.verify(anchor=anchor).found == 0
+    vouched = busy.store.last_seq()
+    busy.add("one more")
+    made = busy.archive_events(instant_now())
+    assert made is not None
+    assert verify(busy, anchor=anchor) == []
+    (Path(busy.workspace.folder) / made["file"]).unlink()
+    kinds = [difference["kind"] for difference in verify(busy, anchor=anchor)]
+    assert kinds == ["archive", "anchor"]
+    assert f"event {vouched} cannot be read" in verify(busy, anchor=anchor)[1]["message"]
+    assert busy.verify(anchor=anchor, renew=True).anchor["state"] == "kept"
 
 
 def test_features_that_are_off_take_nothing_away(busy: TaskManager, tm_open: Any) -> None:

@@ -57,6 +57,8 @@ class Past(NamedTuple):
     forced: bool
     validated: bool
     reopened: bool
+    refused: int
+    """Attempts to complete it that its criteria refused."""
 
 
 _PAST = st.lists(
@@ -71,6 +73,7 @@ _PAST = st.lists(
         forced=st.booleans(),
         validated=st.booleans(),
         reopened=st.booleans(),
+        refused=st.sampled_from([0, 0, 1, 2]),
     ),
     max_size=15,
 )
@@ -92,6 +95,8 @@ def restore(tm: TaskManager, past: Past, now: datetime) -> None:
         events.append(event("task.started", past.started))
         events.append(event("task.started", past.started - 1))
     done = past.status == "completed"
+    for number in range(past.refused):
+        events.append(event("task.completion_refused", past.completed + 6 - number))
     if done:
         told: dict[str, Any] = {"forced": ["unmet"]} if past.forced else {}
         if past.validated:
@@ -206,9 +211,11 @@ def check(
     assert success["cancelled"] == len(cancelled)
     assert success["forced"] == sum(p.forced for p in done)
     assert success["reopened"] == sum(p.reopened for p in done)
-    validated = [p for p in done if p.validated]
+    attempts = [p.completed + 6 - number for p in alive for number in range(p.refused)]
+    assert success["refused"] == sum(not period or hours < period for hours in attempts)
+    validated = [p for p in done if p.validated or p.refused]
     assert success["validated"] == len(validated)
-    passed = [p for p in validated if not p.forced and not p.reopened]
+    passed = [p for p in validated if not p.forced and not p.refused]
     assert success["first_pass"] == len(passed)
     for name, part, of in [
         ("completion_rate", len(done), len(done) + len(cancelled)),

@@ -195,6 +195,7 @@ def test_a_step_says_how_it_is_undone(tm_store: TaskManager) -> None:
     assert "2.sql" in {row["name"] for row in applied_migrations(database)}
 
 
+@pytest.mark.every_backend
 def test_every_migration_of_ours_can_be_undone(tm_cli: Cli) -> None:
     tm_cli("migrate", "--to", "kernel", "--dry-run")
     before = tm_cli("migrate", "--status", "--json").json["applied"]
@@ -205,6 +206,23 @@ def test_every_migration_of_ours_can_be_undone(tm_cli: Cli) -> None:
     after = tm_cli("migrate", "--status", "--json").json["applied"]
     assert {one["migration"] for one in after} == {one["migration"] for one in before}
     assert "structure sound" in tm_cli("doctor").out
+
+
+@pytest.mark.every_backend
+def test_the_chain_of_events_can_be_undone_and_begins_anew(tm_cli: Cli) -> None:
+    task = tm_cli.add("one")
+    asked = tm_cli("migrate", "--to", "kernel:0001_initial.sql", code=2).err
+    assert "which loses 1 value(s) of event.digest" in asked
+    tm_cli("migrate", "--to", "kernel:0001_initial.sql", "--yes")
+    applied = tm_cli("migrate", "--status", "--json").json["applied"]
+    assert [one["migration"] for one in applied] == ["kernel:0001_initial.sql"]
+    tm_cli("migrate", "--apply")
+    tm_cli("update", task, "--title", "two")
+    assert "1 event is from before digests were kept" in tm_cli("verify").err
+    tm_store = TaskManager.open(str(tm_cli.folder))
+    with pytest.raises(DatabaseError):  # the log only grows, as before
+        tm_store.database.execute("DELETE FROM event")
+    tm_store.close()
 
 
 def test_an_empty_file_is_no_store(tm_environ: Path) -> None:

@@ -192,3 +192,27 @@ def test_the_command(tm_cli: Cli, tmp_path: Path) -> None:
 
 def test_the_readme_is_a_run(tm_cli: Cli) -> None:
     run_readme(Path(__file__).parents[1] / "README.md", tm_cli)
+
+
+def test_a_folder_is_what_it_is_for_every_command(tm_cli: Cli, tmp_path: Path) -> None:
+    task = tm_cli("add", "one").out.strip()
+    project, bare = str(tmp_path / "project-2"), str(tmp_path / "bare")
+    tm_cli("store", "copy", ".", project)
+    assert task in tm_cli("--store", project, "list").out
+    assert task in tm_cli("--store", f"{project}/.task-orchestrator", "list").out
+    tm_cli("--store", bare, "init")
+    other = tm_cli("--store", bare, "add", "two").out.strip()
+    assert "is not empty" in tm_cli("store", "copy", project, bare, code=6).err
+    third = str(tmp_path / "third" / ".task-orchestrator")
+    tm_cli("store", "copy", bare, third)
+    assert other in tm_cli("--store", third, "list").out
+    assert (tmp_path / "third/.task-orchestrator/tasks.db").exists()
+
+
+@pytest.mark.parametrize("source", ["typo", "typo.db", ""])
+def test_a_source_that_is_not_there_stands_for_no_other_store(
+    source: str, tm_cli: Cli, tmp_path: Path
+) -> None:
+    tm_cli("add", "one")
+    assert tm_cli("store", "copy", source, str(tmp_path / "new"), code=None).code in (2, 7)
+    assert not (tmp_path / "new").exists()

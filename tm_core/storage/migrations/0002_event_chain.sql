@@ -25,3 +25,11 @@ CREATE TABLE event_tail (
 
 -- Undo asks which changes were taken back.
 CREATE INDEX event_undone ON event (seq) WHERE type = 'task.undone';
+
+-- down
+-- For an earlier version of tm. The chain begins anew when this is applied again.
+DROP INDEX event_undone;
+{append_only event again}
+DROP TABLE event_tail;
+DROP TABLE event_archive;
+ALTER TABLE event DROP COLUMN digest;

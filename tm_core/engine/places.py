@@ -1,0 +1,199 @@
+"""How far handlers have come, in the store.
+
+Most have all dealt with the same events: they are *in step*, and share one row of `delivery`, which
+names their plugins. A plugin with a handler that failed, that was off meanwhile, or that is new
+while something waits, is *behind*: it has a row in `waiting`, and its handlers a place each, until
+they have caught up. What waits for those in step is told by one row of `waiting`, written in the
+transaction of the event; there is none while nothing waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from tm_core.language.when import parse_instant
+from tm_core.record import Record
+from tm_core.storage.store import Store
+
+if TYPE_CHECKING:
+    from tm_core.context import Row
+
+IN_STEP = "/"
+"""Stands for all plugins in step, in `waiting` and `delivery`; no plugin is called so."""
+_PAUSES = ("1m", "10m", "1h", "6h")
+_READ = (
+    "SELECT plugin, seq, '' AS members FROM waiting UNION ALL"
+    " SELECT '', seq, members FROM delivery WHERE consumer = '/'"
+)
+
+
+class Standing(Record):
+    """Who is in step, and what waits."""
+
+    members: str
+    """The plugins in step, sorted, with blanks between."""
+    waiting: dict[str, int]
+    """The last event that each plugin behind has dealt with, and `IN_STEP` if something waits."""
+
+
+class Failed(Record):
+    """A handler did not take an event."""
+
+    seq: int
+    """The last one that it has taken."""
+    cause: str
+
+
+class Places:
+    """Reads and writes them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._database = store.database
+        database = store.database
+        # Asked by name: the definition of the protocol `Relaxed` would cost more at each start.
+        self._relaxed: Callable[[], AbstractContextManager[None]]
+        self._relaxed = getattr(database, "relaxed", database.transaction)
+
+    def relaxed(self) -> AbstractContextManager[None]:
+        """A transaction for places: should it be lost with the power, events come again."""
+        return self._relaxed()
+
+    def read(self) -> Standing:
+        """Who is in step, and what waits."""
+        members, waiting = "", {}
+        for row in self._database.query(_READ):
+            if row["plugin"]:
+                waiting[row["plugin"]] = int(row["seq"])
+            else:
+                members = row["members"]
+        return Standing(members, waiting)
+
+    def wait(self, seq: int) -> None:
+        """Note, in the transaction of an event, that something after event `seq` waits."""
+        self._set_waiting(IN_STEP, seq)
+
+    def _set_waiting(self, plugin: str, seq: int) -> None:
+        self._database.execute(
+            "INSERT INTO waiting (plugin, seq) VALUES (?, ?)"
+            " ON CONFLICT (plugin) DO UPDATE SET seq = excluded.seq",
+            [plugin, seq],
+        )
+
+    def regroup(self, standing: Standing, names: Sequence[str], last: int) -> Standing:
+        """Note, in a transaction, that other plugins than before have handlers and are on.
+
+        Args:
+            standing: As it is.
+            names: The plugins that are on and have handlers, sorted.
+            last: The last event before this transaction.
+
+        Returns:
+            As it is now: one that is off keeps its place; one that comes back goes on from there.
+        """
+        waiting = dict(standing.waiting)
+        begin = waiting.get(IN_STEP, last)
+        before = standing.members.split()
+        for name in before:
+            if name not in names:
+                self.put(f"{name}/", begin)
+        came = [name for name in names if name not in before and name not in waiting]
+        known = self._rows([f"{name}/" for name in came])
+        for name in came:
+            seq = int(known[f"{name}/"]["seq"]) if f"{name}/" in known else last
+            if seq < last or IN_STEP in waiting:
+                waiting[name] = seq
+                self._set_waiting(name, seq)
+        self._forget([f"{name}/" for name in came if name not in waiting and f"{name}/" in known])
+        members = " ".join(name for name in names if name not in waiting)
+        self._set_members(members, begin)
+        return Standing(members, waiting)
+
+    def _set_members(self, members: str, seq: int) -> None:
+        self._database.execute(
+            "INSERT INTO delivery (consumer, seq, members) VALUES (?, ?, ?)"
+            " ON CONFLICT (consumer) DO UPDATE SET seq = excluded.seq, members = excluded.members",
+            [IN_STEP, seq, members],
+        )
+
+    def settle(self, seq: int, *, done: bool) -> bool:
+        """Note how far those in step have come; False if they were `done`, and more has come."""
+        with self._relaxed():
+            if not done:
+                self.wait(seq)
+                return True
+            return bool(
+                self._database.execute(
+                    "DELETE FROM waiting WHERE plugin = '/'"
+                    " AND NOT EXISTS (SELECT 1 FROM event WHERE seq > ?)",
+                    [seq],
+                )
+            )
+
+    def leave(self, plugin: str, seq: int, handlers: Mapping[str, Failed | None], now: str) -> None:
+        """Note, in a transaction, that a plugin is behind from now on.
+
+        Args:
+            plugin: Its name.
+            seq: The last event that those in step have dealt with.
+            handlers: Its handlers, and those that failed; none where the plugin could not be asked.
+            now: The present instant.
+        """
+        members = self.read().members.split()
+        self._set_members(" ".join(name for name in members if name != plugin), seq)
+        failed = [each.seq for each in handlers.values() if each is not None]
+        self._set_waiting(plugin, min(failed, default=seq))
+        for consumer, failure in handlers.items():
+            self.put(consumer, seq if failure is None else failure.seq)
+            if failure is not None:
+                self.fail(consumer, failure, 0, now)
+
+    def of(self, consumers: Iterable[str]) -> dict[str, Row]:
+        """The places of handlers whose plugin is behind."""
+        return self._rows(list(consumers))
+
+    def _rows(self, consumers: Sequence[str]) -> dict[str, Row]:
+        if not consumers:
+            return {}
+        marks = ", ".join("?" * len(consumers))
+        rows = self._database.query(
+            f"SELECT * FROM delivery WHERE consumer IN ({marks})", consumers
+        )
+        return {row["consumer"]: row for row in rows}
+
+    def put(self, consumer: str, seq: int) -> None:
+        """Note how far a handler has come, and that nothing is wrong with it."""
+        self._database.execute(
+            "INSERT INTO delivery (consumer, seq) VALUES (?, ?)"
+            " ON CONFLICT (consumer) DO UPDATE SET seq = excluded.seq, failures = 0,"
+            " retry_at = NULL, error = NULL",
+            [consumer, seq],
+        )
+
+    def fail(self, consumer: str, failure: Failed, failures: int, now: str) -> None:
+        """Note that a handler failed once more, and let it pause."""
+        pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
+        retry_at = parse_instant(pause, now=datetime.fromisoformat(now))
+        self._database.execute(
+            "UPDATE delivery SET seq = ?, failures = ?, retry_at = ?, error = ? WHERE consumer = ?",
+            [failure.seq, failures + 1, retry_at, failure.cause, consumer],
+        )
+
+    def caught_up(self, plugin: str, consumers: Sequence[str]) -> bool:
+        """Note that a plugin is behind no more, if all its handlers have dealt with everything."""
+        with self._relaxed():
+            last = self._store.last_seq()
+            rows = self._rows(consumers)
+            if any(int(rows[each]["seq"]) < last for each in consumers):
+                return False
+            self._forget(consumers)
+            self.put(f"{plugin}/", last)
+            self._database.execute("DELETE FROM waiting WHERE plugin = ?", [plugin])
+        return True
+
+    def _forget(self, consumers: Sequence[str]) -> None:
+        for consumer in consumers:
+            self._database.execute("DELETE FROM delivery WHERE consumer = ?", [consumer])
