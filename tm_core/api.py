@@ -33,20 +33,12 @@ if TYPE_CHECKING:
     from .configuration.yaml_file import parse_any as load_yaml
     from .configuration.yaml_file import parse_yaml
     from .context import (
-        Backend,
         ConfigProvider,
         Context,
-        Copies,
-        Database,
         Event,
         Handler,
         MetricCalculator,
-        Portable,
-        Row,
-        SQLDialect,
-        TableShape,
         TaskSet,
-        Upkeep,
         Validator,
     )
     from .engine.figures import Insight, Spread
@@ -72,7 +64,7 @@ if TYPE_CHECKING:
         ValidationError,
     )
     from .hookspecs import HOOKS, hookimpl
-    from .language.expressions import FUNCTIONS, names, parse
+    from .language.syntax import FUNCTIONS, names, parse
     from .language.text import masked, mentions, nearest, quote
     from .language.values import check, check_records, visible
     from .language.when import (
@@ -108,6 +100,16 @@ if TYPE_CHECKING:
     from .plugin_host.lock import Deviation, Locked, deviations, read_lock
     from .plugin_host.lock import as_json as lock_content
     from .plugin_host.registry import LOCK_FILE, Installed, describe
+    from .storage.backend import (
+        Backend,
+        Copies,
+        Database,
+        Portable,
+        Row,
+        SQLDialect,
+        TableShape,
+        Upkeep,
+    )
     from .storage.chain import event_digest, next_head
     from .storage.migrate import MigrationSet, check_schema, kernel_migrations
     from .storage.migrate import applied as applied_migrations
@@ -265,10 +267,7 @@ _HOMES = {
     "configuration.sets": "PluginSet",
     "configuration.settings": "Layer parse_value",
     "configuration.yaml_file": "load_yaml=parse_any parse_yaml",
-    "context": (
-        "Backend ConfigProvider Context Copies Database Event Handler MetricCalculator Portable "
-        "Row SQLDialect TableShape TaskSet Upkeep Validator"
-    ),
+    "context": ("ConfigProvider Context Event Handler MetricCalculator TaskSet Validator"),
     "engine.figures": "Insight Spread",
     "engine.privacy": "readable",
     "engine.summary": "summary",
@@ -278,7 +277,7 @@ _HOMES = {
         "PluginError TmError UsageError ValidationError"
     ),
     "hookspecs": "HOOKS hookimpl",
-    "language.expressions": "FUNCTIONS names parse",
+    "language.syntax": "FUNCTIONS names parse",
     "language.text": "masked mentions nearest quote",
     "language.values": "check check_records visible",
     "language.when": "format_local instant_now parse_duration parse_instant",
@@ -291,6 +290,7 @@ _HOMES = {
     "plugin_host.host": "Host",
     "plugin_host.lock": "Deviation Locked deviations read_lock lock_content=as_json",
     "plugin_host.registry": "LOCK_FILE Installed describe",
+    "storage.backend": "Backend Copies Database Portable Row SQLDialect TableShape Upkeep",
     "storage.chain": "event_digest next_head",
     "storage.migrate": (
         "MigrationSet check_schema kernel_migrations applied_migrations=applied "

@@ -18,15 +18,9 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
-    from .context import (
-        Backend,
-        ConfigProvider,
-        Context,
-        Handler,
-        MetricCalculator,
-        Validator,
-    )
+    from .context import ConfigProvider, Context, Handler, MetricCalculator, Validator
     from .model import Availability, Change, CommandEnd, Finding, Foreign, Problem, Task
+    from .storage.backend import Backend
 
 hookspec = pluggy.HookspecMarker("tm")
 hookimpl = pluggy.HookimplMarker("tm")

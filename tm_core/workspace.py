@@ -21,7 +21,8 @@ from .storage.sqlite import SQLiteBackend
 
 if TYPE_CHECKING:
     from .configuration.sets import Sets
-    from .context import Backend, Context, Database
+    from .context import Context
+    from .storage.backend import Backend, Database
 
 
 class Workspace:

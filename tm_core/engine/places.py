@@ -19,7 +19,7 @@ from tm_core.record import Record
 from tm_core.storage.store import Store
 
 if TYPE_CHECKING:
-    from tm_core.context import Row
+    from tm_core.storage.backend import Row
 
 IN_STEP = "/"
 """Stands for all plugins in step, in `waiting` and `delivery`; no plugin is called so."""

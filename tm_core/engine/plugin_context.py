@@ -14,7 +14,8 @@ from tm_core.workspace import Workspace
 from .changes import Changes
 
 if TYPE_CHECKING:
-    from tm_core.context import Database, Row, SQLDialect, Tasks
+    from tm_core.context import Tasks
+    from tm_core.storage.backend import Database, Row, SQLDialect
 
 _READING = ("SELECT", "WITH", "VALUES")
 _WRITING = ("INSERT INTO", "UPDATE", "DELETE FROM")

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tm_core.errors import ExpressionError, InvalidValue
 from tm_core.model import Field
@@ -48,6 +48,8 @@ from .when import parse_instant
 if TYPE_CHECKING:
     import ast
 
+    from tm_core.storage.backend import SQLDialect
+
 _COMPARISONS = {"Eq": "=", "NotEq": "<>", "Lt": "<", "LtE": "<=", "Gt": ">", "GtE": ">="}
 _MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _ARITHMETIC = {"Add": "+", "Sub": "-", "Mult": "*"}
@@ -61,29 +63,10 @@ class Column(Record):
     field: Field
 
 
-class Dialect(Protocol):
-    """What SQL engines write differently. Every argument and result is an SQL expression.
-
-    Arguments may hold parameters: each is in the result exactly once, and in this order.
-    """
-
-    def contains(self, haystack_sql: str, needle_sql: str) -> str:
-        """Whether the text holds the other; case-sensitive, and true for an empty needle."""
-
-    def list_contains(self, column_sql: str, item_sql: str) -> str:
-        """Whether the JSON list in the column holds the text."""
-
-    def lower(self, text_sql: str) -> str:
-        """The text in lower case, beyond ASCII too."""
-
-    def upper(self, text_sql: str) -> str:
-        """The text in upper case, beyond ASCII too."""
-
-
 def compile_filter(
     text: str,
     columns: Mapping[str, Column],
-    dialect: Dialect,
+    dialect: SQLDialect,
     now: datetime | None = None,
 ) -> tuple[str, list[object]]:
     """The condition of a WHERE clause and its parameters, in order.
@@ -124,7 +107,7 @@ def compile_sort(text: str, columns: Mapping[str, Column]) -> str:
 
 class _Compiler:
     def __init__(
-        self, columns: Mapping[str, Column], dialect: Dialect, now: datetime | None
+        self, columns: Mapping[str, Column], dialect: SQLDialect, now: datetime | None
     ) -> None:
         self.columns = columns
         self.dialect = dialect

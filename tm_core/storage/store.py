@@ -16,8 +16,10 @@ from .chain import LINKED, event_digest
 from .sqlite import encode
 
 if TYPE_CHECKING:
-    from tm_core.context import Database, Event, Row
+    from tm_core.context import Event
     from tm_core.language.expressions import Column
+
+    from .backend import Database, Row
 
 _BATCH = 500
 _APPEND = (
