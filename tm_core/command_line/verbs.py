@@ -131,7 +131,7 @@ def list_tasks(
     where: Annotated[
         str, Param("A filter, such as \"priority == 'high' and assignee is None\"")
     ] = "",
-    status: Annotated[list[str], Param("Only this status; may be repeated", choices=STATUSES)] = [],  # noqa: B006
+    status: Annotated[list[str], Param("Only this status; may be repeated", choices=STATUSES)] = [],  # noqa: B006  # read only
     sort: Annotated[str, Param("Fields to sort by; a dash before one for descending")] = "",
     limit: Annotated[int | None, Param("At most so many; 0 for all", minimum=0)] = None,
     offset: Annotated[int, Param("Leave out so many first", minimum=0)] = 0,
