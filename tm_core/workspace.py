@@ -10,8 +10,9 @@ from .configuration.cache import default_cache_folder
 from .configuration.config import Config
 from .configuration.settings import Layer
 from .errors import BlankStore, DatabaseError, ForeignStore, NoStore, PluginError, is_refusal
+from .hook_data import Foreign
 from .language.when import instant_now
-from .model import Foreign, Plugin
+from .model import Plugin
 from .plugin_host.host import Host, in_code
 from .plugin_host.registry import LOCK_FILE, describe, installed_plugins, packaged_sets
 from .plugin_host.troubles import Trouble, recall, remember

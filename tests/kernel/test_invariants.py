@@ -85,7 +85,8 @@ def imports(tree: ast.AST, module: str, is_package: bool) -> Iterator[tuple[int,
 LAYERS = """
     record
     storage.backend
-    errors  logs  model  configuration.cache  language.text  engine.figures  engine.privacy
+    errors  logs  model  hook_data
+    configuration.cache  language.text  engine.figures  engine.privacy
     storage.location  storage.chain
     language.when  language.syntax  configuration.yaml_file
     language.values  configuration.consent
