@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         UsageError,
         ValidationError,
     )
+    from .hook_data import Availability, CommandEnd, Failure, Finding, Foreign, Problem
     from .hookspecs import HOOKS, hookimpl
     from .language.syntax import FUNCTIONS, names, parse
     from .language.text import masked, mentions, nearest, quote
@@ -80,18 +81,12 @@ if TYPE_CHECKING:
         PRIORITIES,
         STATUSES,
         Action,
-        Availability,
         Change,
         Command,
-        CommandEnd,
         Document,
-        Failure,
         Field,
-        Finding,
-        Foreign,
         Hook,
         Plugin,
-        Problem,
         Setting,
         Task,
     )
@@ -276,6 +271,7 @@ _HOMES = {
         "ExpressionError FeatureDisabled InvalidValue NewerSchema NoStore NotFound "
         "PluginError TmError UsageError ValidationError"
     ),
+    "hook_data": "Availability CommandEnd Failure Finding Foreign Problem",
     "hookspecs": "HOOKS hookimpl",
     "language.syntax": "FUNCTIONS names parse",
     "language.text": "masked mentions nearest quote",
@@ -283,8 +279,8 @@ _HOMES = {
     "language.when": "format_local instant_now parse_duration parse_instant",
     "manager": "TaskManager",
     "model": (
-        "API_VERSION OPEN PRIORITIES STATUSES Action Availability Change Command CommandEnd "
-        "Document Failure Field Finding Foreign Hook Plugin Problem Setting Task"
+        "API_VERSION OPEN PRIORITIES STATUSES Action Change Command Document Field Hook Plugin "
+        "Setting Task"
     ),
     "plugin_host.actions": "Param TaskId signature_of",
     "plugin_host.host": "Host",

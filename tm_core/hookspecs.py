@@ -19,7 +19,8 @@ import pluggy
 
 if TYPE_CHECKING:
     from .context import ConfigProvider, Context, Handler, MetricCalculator, Validator
-    from .model import Availability, Change, CommandEnd, Finding, Foreign, Problem, Task
+    from .hook_data import Availability, CommandEnd, Finding, Foreign, Problem
+    from .model import Change, Task
     from .storage.backend import Backend
 
 hookspec = pluggy.HookspecMarker("tm")
