@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     )
     from .hook_data import Availability, CommandEnd, Failure, Finding, Foreign, Problem
     from .hookspecs import HOOKS, hookimpl
+    from .language.checkers import checker
     from .language.syntax import FUNCTIONS, names, parse
     from .language.text import masked, mentions, nearest, quote
     from .language.values import check, check_records, visible
@@ -95,6 +96,7 @@ if TYPE_CHECKING:
     from .plugin_host.lock import Deviation, Locked, deviations, read_lock
     from .plugin_host.lock import as_json as lock_content
     from .plugin_host.registry import LOCK_FILE, Installed, describe
+    from .record import Record
     from .storage.backend import (
         Backend,
         Copies,
@@ -175,6 +177,7 @@ __all__ = [
     "PluginSet",
     "Portable",
     "Problem",
+    "Record",
     "Row",
     "Run",
     "SQLDialect",
@@ -198,6 +201,7 @@ __all__ = [
     "check",
     "check_records",
     "check_schema",
+    "checker",
     "current_run",
     "default_cache_folder",
     "describe",
@@ -273,6 +277,7 @@ _HOMES = {
     ),
     "hook_data": "Availability CommandEnd Failure Finding Foreign Problem",
     "hookspecs": "HOOKS hookimpl",
+    "language.checkers": "checker",
     "language.syntax": "FUNCTIONS names parse",
     "language.text": "masked mentions nearest quote",
     "language.values": "check check_records visible",
@@ -286,6 +291,7 @@ _HOMES = {
     "plugin_host.host": "Host",
     "plugin_host.lock": "Deviation Locked deviations read_lock lock_content=as_json",
     "plugin_host.registry": "LOCK_FILE Installed describe",
+    "record": "Record",
     "storage.backend": "Backend Copies Database Portable Row SQLDialect TableShape Upkeep",
     "storage.chain": "event_digest next_head",
     "storage.migrate": (

@@ -47,6 +47,11 @@ class Context(Protocol):
         """The time of this operation, UTC, as it is stored."""
 
     @property
+    def remembered(self) -> dict[str, Any]:
+        """What the plugin wants to know again later in the running transaction, by names of its
+        own: it is empty when a transaction begins, and once part of it was taken back."""
+
+    @property
     def environ(self) -> Mapping[str, str]:
         """The environment variables of whoever opened the store."""
 
@@ -160,8 +165,17 @@ class Context(Protocol):
     def update(self, task_id: str, **fields: Any) -> Task:
         """Change a task in the running transaction, through all hooks, with an event of its own."""
 
-    def gather_evidence(self, task: Task, sources: Sequence[str] = ()) -> dict[str, Any]:
-        """What the `evidence` hooks measure for this task. Never inside a transaction."""
+    def gather_evidence(
+        self,
+        task: Task,
+        sources: Sequence[str] = (),
+        known: dict[Any, Mapping[str, Any]] | None = None,
+    ) -> dict[str, Any]:
+        """What the `evidence` hooks measure for this task. Never inside a transaction.
+
+        Whoever asks for many tasks gives the same dict as `known` each time, at first an empty one:
+        hooks that do not take the task are then asked once for the same sources.
+        """
 
     def collect(self, hook: str) -> list[Any]:
         """Everything that the enabled plugins give for a collecting hook, such as validators."""

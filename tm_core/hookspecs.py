@@ -205,11 +205,12 @@ class Hooks(Protocol):
     def evidence(self, ctx: Context, task: Task, sources: Sequence[str]) -> Mapping[str, Any]:
         """Measure facts that criteria may name: `{"tests": {"failed": 0}}` gives `tests.failed`.
 
-        Runs before the transaction opens, so it may read files and start programs. When it raises,
-        its names are absent, and the criteria that need them are *unknown*.
+        Runs before the transaction opens, so it may read files and start programs. One that does
+        not take `task` measures the same for every task, and is asked once where many are checked.
+        When it raises, its names are absent, and the criteria that need them are *unknown*.
 
             @hookimpl
-            def evidence(ctx, task, sources):
+            def evidence():
                 return {"build": {"size": os.path.getsize("build/app.bin")}}
         """
 

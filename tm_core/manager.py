@@ -152,7 +152,7 @@ class TaskManager(Performer):
 
     def _note(self) -> None:
         if self._changes.first_seq:
-            self._outbox.note(self._changes.first_seq)
+            self._outbox.note(self._changes.first_seq, self._changes.types)
 
     def _deliver(self) -> None:
         if not self._changes.first_seq:

@@ -359,8 +359,13 @@ class Change:
 
         A new task's defaults do not count, so that a bare `tm add` wakes nobody.
         """
-        usual = {name for name, value in self.defaults.items() if self.after.get(name) == value}
-        return (self.changed - usual) | self.options.keys() | self.details.keys()
+        defaults = self.defaults
+        touched = self.changed
+        for name, value in defaults.items():
+            if self.after.get(name) == value:
+                touched.discard(name)
+        touched.update(self.options, self.details)
+        return touched
 
     @property
     def completes(self) -> bool:

@@ -105,9 +105,10 @@ class Workspace:
         for one in self.sets.chain(named) if named and not safe else ():
             config = config.with_layer(one.layer)
         manifests = [one.manifest for one in installed if one.manifest is not None]
+        config = config.with_plugins(manifests)
         for warning in config.check(manifests, (one.name for one in installed if one.error)):
             self.report(warning)
-        return config.with_plugins(manifests)
+        return config
 
     def _compare_with_lock(self, safe: bool) -> None:
         """Say before anything runs that the plugins are not those that the project locked."""

@@ -13,6 +13,7 @@ from tm_core.api import OPEN, Context, Row, Task, ValidationError
 
 _OPEN_LIST = ", ".join(f"'{status}'" for status in OPEN)
 _BATCH = 500
+_MOST = 10_000
 
 
 def unfinished(ctx: Context, task_id: str) -> list[Row]:
@@ -109,12 +110,29 @@ def bring_in(ctx: Context, task: Task, others: Sequence[str]) -> bool:
     for other in others:
         table = "dependencies_edge" if other in known else "dependencies_awaited"
         _put(ctx, table, task.id, other)
-    awaited = ctx.query("SELECT * FROM dependencies_awaited WHERE depends_on = ?", [task.id])
+        if table == "dependencies_awaited" and "awaited" in ctx.remembered:
+            ctx.remembered["awaited"].add(other)
+    awaited = _awaiting(ctx, task.id)
     for row in awaited:
         ctx.put("dependencies_awaited", {"task_id": row["task_id"], "depends_on": task.id}, None)
         _put(ctx, "dependencies_edge", row["task_id"], task.id)
-    check_acyclic(ctx, task.id)
+    if awaited or task.id in others:  # otherwise nobody waits for a task that is new
+        check_acyclic(ctx, task.id)
     return bool(awaited)
+
+
+def _awaiting(ctx: Context, task_id: str) -> list[Row]:
+    """The edges that were kept aside until this task comes.
+
+    Of an import's many tasks few are waited for: which ones is asked once.
+    """
+    if "awaited" not in ctx.remembered:
+        rows = ctx.query(f"SELECT DISTINCT depends_on FROM dependencies_awaited LIMIT {_MOST + 1}")
+        ctx.remembered["awaited"] = {row["depends_on"] for row in rows}
+    found: set[str] = ctx.remembered["awaited"]
+    if len(found) <= _MOST and task_id not in found:
+        return []
+    return ctx.query("SELECT * FROM dependencies_awaited WHERE depends_on = ?", [task_id])
 
 
 def _put(ctx: Context, table: str, task_id: str, other: str) -> None:

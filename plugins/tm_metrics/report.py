@@ -50,6 +50,7 @@ class Report(dict[str, Any]):
     """What a report tells, with the text that was made of it."""
 
     text = ""
+    format = ""
     path = ""
     """Where the text was written; empty for stdout."""
 
@@ -59,6 +60,7 @@ def make(ctx: Context, *, days: int, assessment: bool, format: str, output: str)
     endings = {".html": "html", ".htm": "html", ".json": "json", ".csv": "csv"}
     chosen = format or endings.get(os.path.splitext(output)[1].lower(), "text")
     found = gather(ctx, days, assessment)
+    found.format = chosen
     if chosen == "html":
         from .page import page
 

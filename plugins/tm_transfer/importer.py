@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import heapq
 import json
+import marshal
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple, TypeGuard
 
 from tm_core.api import (
@@ -20,6 +21,7 @@ from tm_core.api import (
     TmError,
     ValidationError,
     check,
+    checker,
     parse_instant,
 )
 
@@ -27,7 +29,7 @@ from .readers import Record, wrong
 from .report import Report
 from .store import statuses_of
 
-_STEP = 100
+_STEP = 500
 _ID = re.compile(r"[^\s\x00-\x1f\x7f-][^\s\x00-\x1f\x7f]*")
 _KERNEL_TEXT = ("status", "priority", "created_by", "created_at", "updated_at", "version")
 _ACTOR = Field("actor", "str", max_length=200)
@@ -41,6 +43,7 @@ class _Entry(NamedTuple):
     id: str
     line: int
     offset: int
+    size: int
     needs: tuple[str, ...]
     parent: str
 
@@ -54,6 +57,7 @@ class Importer:
         self._report = report
         self._lenient = lenient
         self._fields = ctx.fields
+        self._check = {name: checker(field) for name, field in self._fields.items()}
         self._entries: list[_Entry] = []
         self._own: set[str] = set()
         """The ids in the file."""
@@ -81,6 +85,7 @@ class Importer:
 
     def _read(self, records: Iterable[Record], spool: BinaryIO) -> None:
         lines: dict[str, int] = {}
+        offset = 0
         for record in records:
             values, events = self._checked(record)
             task_id = values.get("id", "")
@@ -88,25 +93,22 @@ class Importer:
                 if task_id in lines:
                     raise wrong(record.line, f"the id '{task_id}' is in line {lines[task_id]} too")
                 lines[task_id] = record.line
-            try:
-                text = json.dumps(
-                    [values, events, record.losses], ensure_ascii=False, allow_nan=False
-                ).encode()
-            except UnicodeEncodeError as error:  # JSON may hold halves of characters
-                raise wrong(record.line, "not valid Unicode") from error
-            except ValueError as error:
-                raise wrong(record.line, "a number that is too large") from error
+            if events or values.keys() - self._fields.keys():  # what no field has checked
+                check_json(record.line, [values, events])
+            text = marshal.dumps((values, events, [tuple(loss) for loss in record.losses]))
             needs = values.get("depends_on")
             self._entries.append(
                 _Entry(
                     task_id,
                     record.line,
-                    spool.tell(),
+                    offset,
+                    len(text),
                     tuple(needs) if _is_texts(needs) else (),
                     values["parent"] if isinstance(values.get("parent"), str) else "",
                 )
             )
-            spool.write(text + b"\n")
+            spool.write(text)
+            offset += len(text)
         if not self._entries:
             self._report.skip("nothing is in the file", "")
 
@@ -115,12 +117,11 @@ class Importer:
         for name, value in record.values.items():
             if value is None and name in _KERNEL_TEXT:
                 continue
-            field = self._fields.get(name)
-            if field is None:
+            if name not in self._check:
                 values[name] = value
                 continue
             try:
-                values[name] = check(field, value)
+                values[name] = self._check[name](value)
             except InvalidValue as error:
                 raise wrong(record.line, error.message, error.hint) from error
         if not (values.get("title") or "").strip():
@@ -219,14 +220,15 @@ class Importer:
         taken = statuses_of(ctx, (entry.id for entry in entries if entry.id))
         unknown: dict[str, tuple[str, ...]] = {}
         for done, entry in enumerate(entries, start):
-            if done % _STEP == 0:
+            if (done - start) % _STEP == 0:
                 ctx.progress(done, total)
+                self._foresee(entries[done - start : done - start + _STEP], taken)
             if entry.id in taken:
                 self._report.skip("already in the store", entry.id)
                 self._written.add(entry.id)
                 continue
             spool.seek(entry.offset)
-            values, events, losses = json.loads(spool.readline())
+            values, events, losses = marshal.loads(spool.read(entry.size))
             self._settled(values, events)
             others = tuple(
                 name
@@ -242,6 +244,11 @@ class Importer:
                 unknown[task.id] = others
         ctx.progress(start + len(entries), total)
         self._note_unknown(unknown)
+
+    def _foresee(self, entries: Sequence[_Entry], taken: Collection[str]) -> None:
+        """Let the store look at once for what the next tasks are about."""
+        ids = [entry.id for entry in entries if entry.id and entry.id not in taken]
+        self._ctx.tasks.foresee(ids, new=sum(not entry.id for entry in entries))
 
     def _settled(self, values: dict[str, Any], events: list[dict[str, Any]]) -> None:
         """Leave out what cannot be: a parent that is nowhere, and what closes a circle.
@@ -312,6 +319,16 @@ class Importer:
                         feature = self._ctx.feature_of(name)
                         why = f" (the feature '{feature}' is off)" if feature else ""
                         self._report.lose(f"'{name}'{why}", task.id, "no feature keeps it")
+
+
+def check_json(line: int, value: Any) -> None:
+    """Raise ValidationError for what a file may say but the store cannot hold."""
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError as error:  # JSON may hold halves of characters
+        raise wrong(line, "not valid Unicode") from error
+    except ValueError as error:
+        raise wrong(line, "a number that is too large") from error
 
 
 def _is_texts(value: Any) -> TypeGuard[list[str]]:

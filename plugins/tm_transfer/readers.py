@@ -142,7 +142,7 @@ def parse(line: int, text: str) -> Any:
         ValidationError: It is not one.
     """
     try:
-        return json.loads(text, parse_constant=_no_number)
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise wrong(line + error.lineno - 1, f"not JSON: {_reason(error)}") from error
     except RecursionError as error:
@@ -157,6 +157,9 @@ def _reason(error: json.JSONDecodeError) -> str:
 
 def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number in JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number)
 
 
 def read_jsonl(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -192,7 +195,7 @@ class _JSONText:
         self._at = 0
         self._counted = 0
         self._line = 1
-        self._decoder = json.JSONDecoder(parse_constant=_no_number)
+        self._decoder = _DECODER
 
     @property
     def line(self) -> int:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,42 @@ def insert(database: SQLite, number: int) -> None:
 
 
 # Transactions
+
+
+def put_off(database: SQLite, *numbers: int) -> None:
+    for number in numbers:
+        database.insert_later("INSERT INTO t VALUES (?)", [number])
+
+
+def test_rows_that_are_put_off_are_there_when_somebody_looks(database: SQLite) -> None:
+    with database.transaction():
+        put_off(database, 1, 2)
+        assert numbers(database) == [1, 2]
+        with suppress(ZeroDivisionError), database.savepoint():
+            put_off(database, 3)
+            raise ZeroDivisionError
+        with database.savepoint():
+            put_off(database, 4)
+            with suppress(ZeroDivisionError), database.savepoint():
+                put_off(database, 5)
+                assert numbers(database) == [1, 2, 4, 5]
+                put_off(database, 6)
+                raise ZeroDivisionError
+            put_off(database, 7)
+    assert numbers(database) == [1, 2, 4, 7]
+
+
+def test_a_row_that_is_put_off_and_cannot_be_written_undoes_all(database: SQLite) -> None:
+    insert(database, 1)
+    with pytest.raises(DatabaseError), database.transaction():  # noqa: PT012
+        put_off(database, 2, 1)
+        with suppress(DatabaseError):
+            numbers(database)
+        put_off(database, 3)
+    assert numbers(database) == [1]
+    with database.transaction():
+        put_off(database, 4)
+    assert numbers(database) == [1, 4]
 
 
 def test_a_transaction_is_kept_or_undone_whole(database: SQLite) -> None:

@@ -87,11 +87,11 @@ LAYERS = """
     storage.backend
     errors  logs  model  hook_data
     configuration.cache  language.text  engine.figures  engine.privacy
-    storage.location  storage.chain
+    storage.location  storage.chain  storage.known
     language.when  language.syntax  configuration.yaml_file
     language.values  configuration.consent
     language.terms
-    language.expressions
+    language.expressions  language.checkers
     context
     engine.summary
     hookspecs  plugin_host.actions  command_line.output  command_line.manifest
@@ -104,6 +104,7 @@ LAYERS = """
     plugin_host.registry
     plugin_host.lock
     plugin_host.calls
+    storage.ahead
     storage.sqlite  storage.migrate
     storage.store  storage.archive  plugin_host.host
     workspace

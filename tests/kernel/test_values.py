@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tm_core.errors import InvalidValue
+from tm_core.language.checkers import checker
 from tm_core.language.values import check, from_column, to_column, visible
 from tm_core.model import FIELD_TYPES, Field
 
@@ -188,3 +190,31 @@ def test_visible_text_is_encodable_and_stays(text: str) -> None:
     shown.encode()
     assert not any(ord(character) < 32 for character in shown)
     assert visible(shown) == shown
+
+
+RAW = (
+    st.text(max_size=30)
+    | st.integers()
+    | st.floats()
+    | st.booleans()
+    | st.none()
+    | st.datetimes().map(lambda moment: moment.isoformat(timespec="microseconds") + "Z")
+    | st.sampled_from(["low", "High", "2025-13-01T00:00:00.000000Z", "x" * 11, "a\0", "-0", -0.0])
+)
+
+
+@pytest.mark.parametrize("kind", FIELD_TYPES)
+@given(RAW)
+def test_a_check_that_is_made_for_bulk_is_the_same(kind: str, raw: object) -> None:
+    field = Field("f", kind, choices=("low", "high"), maximum=9.5, max_length=10)
+
+    def told(function: Callable[[], Any]) -> str:
+        try:
+            return repr(function())
+        except InvalidValue as error:
+            return f"{error.message} {error.hint}"
+
+    now = datetime(2025, 1, 1, tzinfo=UTC)
+    relative = kind == "datetime" and isinstance(raw, str) and not raw.endswith("Z")
+    if not relative:  # such a text counts from the present moment
+        assert told(lambda: checker(field)(raw)) == told(lambda: check(field, raw, now=now))

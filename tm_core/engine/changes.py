@@ -87,6 +87,8 @@ class Changes:
         self.transaction_id = ""
         self.first_seq = 0
         """The sequence number of the last transaction's first event."""
+        self.types: dict[str, int] = {}
+        """How many events of each type the last transaction wrote, apart from imported history."""
         self._now = ""
         self._recorders: list[list[list[Any]]] = []
         self._held: list[list[tuple[str, str | None, Mapping[str, Any]]]] = []
@@ -119,7 +121,7 @@ class Changes:
             pending: list[list[Any]] = [*self._recorders, *self._held]
             marks = [(each, len(each)) for each in pending]
             try:
-                with self.store.database.savepoint():
+                with self.store.savepoint():
                     if request:
                         self._note_request(*request)
                     self._check_expected()
@@ -141,6 +143,7 @@ class Changes:
             with self.store.database.transaction():
                 self.transaction_id = new_event_id()
                 self.first_seq = 0
+                self.types = {}
                 self._now = self._clock()
                 if request:
                     self._note_request(*request)
@@ -155,7 +158,15 @@ class Changes:
             self.transaction_id = self._now = ""
             self._recorders.clear()
             self._held.clear()
+            self.store.known.clear()
         self._after_commit()
+
+    def remembered(self, plugin: str) -> dict[str, Any]:
+        """What a plugin wants to know again later in the running transaction.
+
+        Empty when a transaction begins, and once part of it was taken back.
+        """
+        return self.store.known.remembered.setdefault(plugin, {}) if self.active else {}
 
     def _check_expected(self) -> None:
         expected, self.expected = self.expected, None
@@ -236,19 +247,21 @@ class Changes:
         if self._held:
             self._held[-1].append((event_type, task_id, data))
             return
-        seq = self.store.append(
-            {
-                "id": new_event_id(),
-                "transaction_id": self.transaction_id,
-                "at": self.now,
-                "actor": self.actor,
-                "session": self.session,
-                "type": event_type,
-                "task_id": task_id,
-                "data": data,
-            }
-        )
-        self.first_seq = self.first_seq or seq
+        self.types[event_type] = self.types.get(event_type, 0) + 1
+        event = {
+            "id": new_event_id(),
+            "transaction_id": self.transaction_id,
+            "at": self.now,
+            "actor": self.actor,
+            "session": self.session,
+            "type": event_type,
+            "task_id": task_id,
+            "data": data,
+        }
+        if self.first_seq:
+            self.store.append_later(event)
+        else:
+            self.first_seq = self.store.append(event)
 
     def put(self, table: str, key: Mapping[str, Any], row: Mapping[str, Any] | None) -> None:
         """Write one row of a plugin's table and record what was there before."""
@@ -272,8 +285,15 @@ class Changes:
             if exists or row is not None:
                 self.store.write_row(table, key, row, exists=exists)
 
-    def apply(self, change: Change, *, event_type: str = "") -> Task:
+    def apply(
+        self, change: Change, *, event_type: str = "", history: Sequence[Mapping[str, Any]] = ()
+    ) -> Task:
         """Take one change through all hooks and write it, with its event.
+
+        Args:
+            change: Its values are canonical.
+            event_type: What its event is called, if not as usual.
+            history: Events of the past to write before its own, with their own times and actors.
 
         Raises:
             ValidationError: A rule of the kernel or of a plugin refuses it.
@@ -284,84 +304,113 @@ class Changes:
         change.caused = self._depth > 0
         self._depth += 1
         try:
-            self._apply(change, event_type)
+            with self.transaction():
+                for event in history:  # before its own: so the log stays in order
+                    self._append_past(event, change.after.id)
+                self._apply(change, event_type)
         finally:
             self._depth -= 1
         return change.after
 
-    def _apply(self, change: Change, event_type: str) -> None:
-        with self.transaction():
-            self._draft(change)
-            self._settle(change)
-            settled = change.after.copy()
-            self._validate(change)
-            change.after = settled  # what is written is what was checked, whatever a plugin did
-            changed = change.changed
-            if change.before is None:
-                self.store.insert(change.after)
-            elif changed:
-                change.after["version"] = change.before.version + 1
-                change.after["updated_at"] = self.now
-                self.store.update(change.before, change.after, [*changed, *_STAMPS])
-            written = change.after.copy()
-            with self._recording(change.rows) as held:
-                self._participate(change)
-            change.after = written
-            if changed or change.rows or change.forced:
-                self.append(event_type or type_of(change), change.after.id, event_data(change))
-            for each in held:
-                self.append(*each)
+    def _append_past(self, event: Mapping[str, Any], task_id: str) -> None:
+        self.store.append_later(
+            {
+                **event,
+                "id": new_event_id(),
+                "transaction_id": self.transaction_id,
+                "task_id": task_id,
+                "data": {"imported": event["data"]},
+            }
+        )
 
-    def _draft(self, change: Change) -> None:
-        for each in self.host.implementations("task_draft", _occasions(change)):
+    def _apply(self, change: Change, event_type: str) -> None:
+        occasions = _occasions(change)
+        drafted = self._draft(change, occasions)
+        if self._settle(change) or drafted:
+            occasions = _occasions(change)
+        self._validate(change, occasions)
+        changed = change.changed
+        if change.before is None:
+            self.store.insert(change.after)
+        elif changed:
+            change.after["version"] = change.before.version + 1
+            change.after["updated_at"] = self.now
+            self.store.update(change.before, change.after, [*changed, *_STAMPS])
+        held = self._participate(change, occasions)
+        if changed or change.rows or change.forced:
+            data = event_data(change)
+            self.append(event_type or type_of(change), change.after.id, data)
+        for each in held:
+            self.append(*each)
+
+    def _draft(self, change: Change, occasions: set[str]) -> bool:
+        """Let plugins amend the change; gives whether any did."""
+        amended = False
+        for each in self.host.implementations("task_draft", occasions):
             saved = change.after.copy()
             try:
-                with self.store.database.savepoint():
+                with self.store.savepoint():
                     self.host.invoke(each, ctx=self._context(each.plugin.name), draft=change)
-                self._check_draft(change, saved)
+                amended = self._check_draft(change, saved) or amended
             except Exception as error:
                 if is_refusal(error):
                     raise
                 change.after = saved
                 self.host.blame(each.plugin, "task_draft", error)
+        return amended
 
-    def _check_draft(self, change: Change, saved: Task) -> None:
-        after = change.after
-        if not isinstance(after, Task) or after.keys() != saved.keys():
+    def _check_draft(self, change: Change, saved: Task) -> bool:
+        """Make the values of a draft canonical; gives whether there is any other."""
+        after, fields = change.after, self.store.fields
+        if not isinstance(after, Task):
+            raise TypeError("draft.after must be a task")
+        now, then = dict(after.items()), dict(saved.items())
+        if now.keys() != then.keys():
             raise TypeError("draft.after must keep its fields")
         if change.before is not None and after.id != saved.id:
             raise ValueError("the id of a task stays")
-        for name in after:
-            if after[name] != saved[name]:
-                try:
-                    values.check(self.store.fields[name], after[name])
-                except InvalidValue as error:  # not the user's mistake
-                    raise ValueError(error.message) from error
+        # A list may have been changed in place, so that it is the same in both.
+        suspect = [n for n in self.store.encoded if now[n] is not None]
+        if now == then and not suspect:
+            return False
+        for name in [*(n for n in now if now[n] != then[n]), *suspect]:
+            try:
+                after[name] = values.check(fields[name], now[name])
+            except InvalidValue as error:  # not the user's mistake
+                raise ValueError(error.message) from error
+        return True
 
-    def _settle(self, change: Change) -> None:
-        """The kernel's own rules: canonical values, and what a status brings with it."""
+    def _settle(self, change: Change) -> bool:
+        """The kernel's own rules: canonical values, and what a status brings with it.
+
+        Gives whether they changed anything.
+        """
         before, after = change.before, change.after
-        for name in change.changed:
-            after[name] = values.check(self.store.fields[name], after[name])
-            if after[name] is None and name in _ESSENTIAL:
-                raise InvalidValue(f"{name} cannot be empty", field=name)
-        for name, field in self.store.fields.items():
-            if field.default is not None and after[name] is None:
+        settled = False
+        if before is not None:
+            for name in _ESSENTIAL:
+                if after[name] is None and before[name] is not None:
+                    raise InvalidValue(f"{name} cannot be empty", field=name)
+        for name, default in self.store.defaults.items():
+            if after[name] is None:
                 if before is not None and before[name] is not None:
                     # Most often an empty variable of a script, which must not reset anything.
                     raise InvalidValue(f"{name} cannot be empty", field=name)
-                after[name] = field.default
+                after[name] = default
+                settled = True
         if is_blank(after["title"] or ""):
             raise ValidationError(
                 "a task needs a title", "say what is to be done", problems=[{"field": "title"}]
             )
         if after.status == "completed":
             if before is None or before.status != "completed":
-                after["completed_at"] = after.get("completed_at") or self.now
-        elif change.action != "import":
+                settled = settled or after["completed_at"] is None
+                after["completed_at"] = after["completed_at"] or self.now
+        elif change.action != "import" and after["completed_at"] is not None:
+            settled = True
             after["completed_at"] = None
         if before is None or change.action == "import":
-            return
+            return settled
         if before.status == "deleted" and (
             after.status not in ("pending", "blocked", "deleted")
             or (after.status == "deleted" and change.changed)
@@ -374,12 +423,16 @@ class Changes:
                 f"task {before.id} is {before.status}, it cannot become {after.status}",
                 f"reopen it first: tm update {before.id} --status pending",
             )
+        return settled
 
-    def _validate(self, change: Change) -> None:
+    def _validate(self, change: Change, occasions: set[str]) -> None:
         refused: list[Problem] = []
-        for each in self.host.implementations("task_validate", _occasions(change)):
+        calls = self.host.implementations("task_validate", occasions)
+        settled = change.after.copy() if calls else change.after
+        for each in calls:
             for problem in self._problems(each, change):
                 self._weigh(problem, change, refused)
+        change.after = settled  # what is written is what was checked, whatever a plugin did
         for one in self.host.unusable("task_validate"):
             # Somebody asked for what this plugin does, so that it may not pass unchecked.
             asked = {field.name for field in self.host.manifest(one.name).fields}
@@ -433,14 +486,15 @@ class Changes:
     def _problems(self, each: Any, change: Change) -> Sequence[Problem]:
         plugin: Installed = each.plugin
         try:
-            with self.store.database.savepoint():  # a statement that fails spoils no more than it
+            with self.store.savepoint():  # a statement that fails spoils no more than it
                 found = list(
                     self.host.invoke(each, ctx=self._context(plugin.name), change=change) or ()
                 )
             wrong = next((item for item in found if not isinstance(item, Problem)), None)
             if wrong is not None:
                 raise TypeError(f"task_validate gave {type(wrong).__name__}, not a Problem")
-            encode(change.data)
+            if change.data:
+                encode(change.data)
         except Exception as error:
             if is_refusal(error):
                 raise
@@ -449,27 +503,36 @@ class Changes:
             return [_could_not_check(plugin)]
         return found
 
-    def _participate(self, change: Change) -> None:
-        for each in self.host.implementations("task_write", _occasions(change)):
-            mark = len(change.rows)
-            held = self._held[-1]
-            held_mark = len(held)
-            try:
-                with self.store.database.savepoint():
-                    self.host.invoke(each, ctx=self._context(each.plugin.name), change=change)
-                    encode(change.data)
-            except Exception as error:
-                if is_refusal(error) or (isinstance(error, _Endless) and self._depth > 1):
-                    raise
-                del change.rows[mark:], held[held_mark:]
-                change.data.pop(each.plugin.name, None)
-                self.host.blame(each.plugin, "task_write", error)
+    def _participate(
+        self, change: Change, occasions: set[str]
+    ) -> Sequence[tuple[str, str | None, Mapping[str, Any]]]:
+        """Let plugins write their shares; gives the events that are to follow the change's own."""
+        calls = self.host.implementations("task_write", occasions)
+        if not calls:
+            return ()
+        written = change.after.copy()
+        with self._recording(change.rows) as held:
+            for each in calls:
+                mark, held_mark = len(change.rows), len(held)
+                try:
+                    with self.store.savepoint():
+                        self.host.invoke(each, ctx=self._context(each.plugin.name), change=change)
+                        if change.data:
+                            encode(change.data)
+                except Exception as error:
+                    if is_refusal(error) or (isinstance(error, _Endless) and self._depth > 1):
+                        raise
+                    del change.rows[mark:], held[held_mark:]
+                    change.data.pop(each.plugin.name, None)
+                    self.host.blame(each.plugin, "task_write", error)
+        change.after = written
+        return held
 
     def settle_undone(self, undone: Sequence[Change]) -> None:
         """Let plugins put right what follows from an undo, in its transaction."""
         for each in self.host.implementations("task_undone"):
             try:
-                with self.store.database.savepoint():
+                with self.store.savepoint():
                     self.host.invoke(each, ctx=self._context(each.plugin.name), changes=undone)
             except Exception as error:
                 if is_refusal(error):
@@ -495,7 +558,8 @@ def _could_not_check(plugin: Installed) -> Problem:
 
 def _occasions(change: Change) -> set[str]:
     """What `Hook.when` may name of a change: what it touches, and what happens by it."""
-    occasions = {*change.touched, type_of(change)}
+    occasions = change.touched
+    occasions.add(type_of(change))
     if change.before is not None:
         occasions.update(f"{name}.changed" for name in change.changed)
     return occasions
@@ -522,14 +586,19 @@ def type_of(change: Change) -> str:
 
 def event_data(change: Change) -> dict[str, Any]:
     """What the log keeps of a change: enough to show it, to undo it and to replay it."""
-    changed = change.changed
-    names = [name for name in change.after if name in changed]
-    data: dict[str, Any] = {
-        "before": None if change.before is None else {n: change.before.get(n) for n in names},
-        "after": {name: change.after[name] for name in names},
-    }
-    if change.before is not None and names:
-        data["before"] |= {"version": change.before.version}
+    before, after = change.before, change.after
+    data: dict[str, Any]
+    if before is None:
+        data = {"before": None, "after": {n: v for n, v in after.items() if v is not None}}
+    else:
+        changed = change.changed
+        names = [name for name in after if name in changed]
+        data = {
+            "before": {name: before.get(name) for name in names},
+            "after": {name: after[name] for name in names},
+        }
+        if names:
+            data["before"]["version"] = before.version
     if change.rows:
         data["rows"] = change.rows
     if change.forced:

@@ -62,6 +62,10 @@ class PluginContext:
         return self._session().changes.now
 
     @property
+    def remembered(self) -> dict[str, Any]:
+        return self._session().changes.remembered(self._plugin)
+
+    @property
     def environ(self) -> Mapping[str, str]:
         return self._session().workspace.environ
 
@@ -179,8 +183,15 @@ class PluginContext:
         task: Task = self.tasks.update(task_id, **fields)
         return task
 
-    def gather_evidence(self, task: Task, sources: Sequence[str] = ()) -> dict[str, Any]:
-        found: dict[str, Any] = self.tasks.gather_evidence(task, options={"evidence": sources})
+    def gather_evidence(
+        self,
+        task: Task,
+        sources: Sequence[str] = (),
+        known: dict[Any, Mapping[str, Any]] | None = None,
+    ) -> dict[str, Any]:
+        found: dict[str, Any] = self.tasks.gather_evidence(
+            task, options={"evidence": sources}, known=known
+        )
         return found
 
     def collect(self, hook: str) -> list[Any]:

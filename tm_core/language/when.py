@@ -27,7 +27,7 @@ _NAMED_DAYS = ("yesterday", "today", "tomorrow")
 _UNITS = ((31536000, "year"), (2592000, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
 
 # Patterns are compiled when first used (`re` keeps them): most commands need none.
-_CANONICAL = r"(?a)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
+CANONICAL_INSTANT = r"(?a)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
 _QUANTITY = (
     r"(\d+(?:\.\d+)?) *(w(?:eeks?)?|d(?:ays?)?|h(?:(?:ou)?rs?)?|m(?:in(?:ute)?s?)?)(?![a-z]) *"
 )
@@ -59,7 +59,7 @@ def parse_instant(text: str, *, now: datetime | None = None, day_end: bool = Fal
     A bare day means its start, a bare week or month that of its first day. With `day_end` they
     mean their last microsecond, and a distance in days and weeks that of the day it reaches.
     """
-    if re.fullmatch(_CANONICAL, text):
+    if re.fullmatch(CANONICAL_INSTANT, text):
         try:
             datetime.fromisoformat(text)
             return text  # as the store and every export have it: the usual case in bulk

@@ -76,8 +76,13 @@ class Host:
         self._unusable: dict[tuple[str, str], tuple[str, Exception]] = {}
         """Why a plugin's module gives none of its hooks (""), or not this one; found by a hook."""
         self._declared: dict[str, tuple[Installed, Field]] | None = None
+        self._taken: dict[str, dict[str, Field]] = {}
+        """The fields that verbs take."""
         self._declaring: dict[str, dict[str, tuple[Installed, Hook]]] = {}
         """By hook, because a change asks for several, and each time there would be all plugins."""
+        self._found: dict[tuple[str, frozenset[str] | None], list[Implementation]] = {}
+        """By hook and what is touched of what plugins care for: in bulk always the same."""
+        self._cared: dict[str, frozenset[str]] = {}
 
     def _blame_start(self, one: Installed) -> None:
         self.failures.append(Failure(one.name, one.source, "start", one.error))
@@ -146,6 +151,8 @@ class Host:
         """Turn a plugin off for this process, because the store cannot serve it."""
         del self.enabled[name]
         self._declaring.clear()
+        self._found.clear()
+        self._cared.clear()
         self.dropped[name] = cause
         self._declared = None
 
@@ -165,6 +172,7 @@ class Host:
         """The enabled plugins' fields by name; a clash is won by who comes first."""
         if self._declared is None:
             self._declared = {}
+            self._taken.clear()
             taken = {field.name for field in TASK_FIELDS} | {"details"}
             for one in self.enabled.values():
                 for field in self.manifest(one.name).fields:
@@ -202,8 +210,13 @@ class Host:
 
     def fields_on(self, verb: str) -> dict[str, Field]:
         """The fields that a verb takes, by name."""
-        own = {field.name: field for field in TASK_FIELDS if verb in field.on}
-        return own | {name: field for name, (_, field) in self.declared.items() if verb in field.on}
+        declared = self.declared
+        if verb not in self._taken:
+            own = {field.name: field for field in TASK_FIELDS if verb in field.on}
+            self._taken[verb] = own | {
+                name: field for name, (_, field) in declared.items() if verb in field.on
+            }
+        return dict(self._taken[verb])
 
     def reading_options(self, command: str) -> dict[str, Field]:
         """The options by which plugins decide what state of the store a command reads."""
@@ -343,7 +356,10 @@ class Host:
             only: From these plugins; from all by default.
             committed: The change is written: also a required plugin cannot stop it any more.
         """
-        names = None if touched is None else set(touched)
+        names = None if touched is None else self._cared_for(hook).intersection(touched)
+        known = self._found.get((hook, names)) if only is None else None
+        if known is not None:
+            return known
         wanted: dict[str, Installed] = {}
         for name, (one, where) in self.declaring(hook).items():
             if only is not None and name not in only:
@@ -352,6 +368,8 @@ class Host:
                 continue
             wanted[_registration(one, where)] = one
             self._register(one, where, hook, committed)
+        if not wanted and only is None:
+            return self._keep(hook, names, [])
         if not wanted or self._pluggy is None:
             return []
         order = list(self.enabled)
@@ -362,7 +380,22 @@ class Host:
                 turn = 0 if each.tryfirst else 2 if each.trylast else 1
                 call = Implementation(plugin, each.function, tuple(each.argnames), hook)
                 found.append((turn, order.index(plugin.name), call))
-        return [call for _, _, call in sorted(found, key=lambda item: item[:2])]
+        calls = [call for _, _, call in sorted(found, key=lambda item: item[:2])]
+        whole = only is None and len({call.plugin.name for call in calls}) == len(wanted)
+        return self._keep(hook, names, calls) if whole else calls  # who fails is to be told again
+
+    def _keep(
+        self, hook: str, names: frozenset[str] | None, calls: list[Implementation]
+    ) -> list[Implementation]:
+        self._found[hook, names] = calls
+        return calls
+
+    def _cared_for(self, hook: str) -> frozenset[str]:
+        """What the plugins that declare a hook want to be called for."""
+        if hook not in self._cared:
+            whens = (where.when for _, where in self.declaring(hook).values())
+            self._cared[hook] = frozenset(name for when in whens for name in when)
+        return self._cared[hook]
 
     def _register(self, one: Installed, where: Hook, hook: str, committed: bool) -> None:
         target = where.target
@@ -400,6 +433,8 @@ class Host:
 
     def unusable(self, hook: str) -> list[Installed]:
         """The enabled plugins that declare a hook and whose module could not be used for it."""
+        if not self._unusable:
+            return []
         return [
             one
             for one, where in self.declaring(hook).values()

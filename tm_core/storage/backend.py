@@ -154,6 +154,21 @@ class Relaxed(Protocol):
     def relaxed(self) -> AbstractContextManager[None]:
         """A transaction that a power failure may undo, though never in part."""
 
+    def execute_relaxed(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """One statement as such a transaction; gives the number of rows that it touched."""
+
+
+@runtime_checkable
+class PuttingOff(Protocol):
+    """A database that can put rows off, to write them together."""
+
+    def insert_later(self, sql: str, parameters: Sequence[Any]) -> None:
+        """Insert one row before the next statement that could see it, or the commit.
+
+        Only within a transaction, and only rows that cannot clash with others: what is wrong with
+        one is found when others have been put off too, and undoes the whole transaction.
+        """
+
 
 @runtime_checkable
 class Exclusive(Protocol):

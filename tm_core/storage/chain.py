@@ -10,7 +10,7 @@ must.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 # hashlib takes longer to import than all the rest of an event takes to write, because it loads
@@ -36,7 +36,11 @@ def event_digest(event: Mapping[str, Any], previous: str) -> str:
         event: The values of `LINKED`, of which `data` is text; others do not matter.
         previous: The digest of the event before it about the same task; empty for the first.
     """
-    columns = [event[name] for name in LINKED]
+    return link([event[name] for name in LINKED], previous)
+
+
+def link(columns: Iterable[Any], previous: str) -> str:
+    """The digest of an event, of which there are the values of `LINKED` in their order."""
     text: str = sha256(_encode([previous, *columns]).encode()).hexdigest()
     return text
 

@@ -11,16 +11,20 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tm_core.errors import BadStatement, DamagedStore, DatabaseBusy, DatabaseError, NoStore
+
+from .ahead import Ahead, PutOff
 
 if TYPE_CHECKING:
     from .backend import Database, Row, SQLDialect, TableShape
 
 _PAUSE = 0.05
 """Seconds between two looks for what others have written."""
+_CACHE = 64 * 1024
+"""KiB of pages that a connection keeps at most; SQLite's own 2 MB hold the indexes of few tasks."""
 _HANGS = 600
 """Seconds after which whoever serves handlers is no more waited for."""
 
@@ -91,6 +95,7 @@ class SQLite:
         self._durable = durable
         self._depth = 0
         self._savepoints = 0
+        self._ahead = Ahead()
         self._open(create)
 
     def _open(self, create: bool) -> None:
@@ -101,6 +106,7 @@ class SQLite:
         try:
             self._run(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
             self._run("PRAGMA foreign_keys = ON")
+            self._run(f"PRAGMA cache_size = {-_CACHE}")
             if create and self.is_blank():  # a file that is not ours must stay as it is
                 self._run("PRAGMA journal_mode = WAL")
         except DamagedStore:
@@ -127,7 +133,6 @@ class SQLite:
         )
         # The file lock makes writers queue; this covers programs that do not use it.
         connection.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout * 1000)}")
-        connection.row_factory = _row
         # SQLite's own know ASCII only.
         connection.create_function("unicode_lower", 1, _lower, deterministic=True)
         connection.create_function("unicode_upper", 1, _upper, deterministic=True)
@@ -135,10 +140,29 @@ class SQLite:
         return connection
 
     def _run(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
+        ahead = self._ahead
+        # A savepoint matters to what is read no more than to what was never written.
+        if ahead.entries and (ahead.rows or not sql.startswith("SELECT")):
+            self._catch_up()
         try:
             return self._connection.execute(sql, parameters)
         except sqlite3.Error as error:
             raise self._explain(error) from error
+
+    def _catch_up(self) -> None:
+        """Do what was put off."""
+        try:
+            for entry in self._ahead.take():
+                if isinstance(entry, str):
+                    self._connection.execute(f"SAVEPOINT {entry}")
+                else:
+                    for sql, rows in entry.items():
+                        self._connection.executemany(sql, rows)
+        except sqlite3.Error as error:
+            found = self._explain(error)
+            # Whoever sees this has not done it, and rows of others are lost with it.
+            self._ahead.lost = DatabaseError(found.message, found.hint)
+            raise self._ahead.lost from error
 
     def _explain(self, error: sqlite3.Error) -> DatabaseError:
         text = str(error)
@@ -169,15 +193,22 @@ class SQLite:
         return BadStatement(f"the store refused: {text}", "tm doctor")
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        cursor = self._run(sql, parameters)
         try:
-            return self._run(sql, parameters).fetchall()
+            rows = cursor.fetchall()
         except sqlite3.Error as error:
             raise self._explain(error) from error
+        if not rows:
+            return []
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
         cursor = self._run(sql, parameters)
+        names = [column[0] for column in cursor.description or ()]
         try:
-            yield from cursor
+            for row in cursor:
+                yield dict(zip(names, row, strict=True))
         except sqlite3.Error as error:
             raise self._explain(error) from error
 
@@ -185,6 +216,7 @@ class SQLite:
         return self._run(sql, parameters).rowcount
 
     def execute_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
+        self._catch_up()
         try:
             self._connection.executemany(sql, parameters)
         except sqlite3.Error as error:
@@ -192,6 +224,12 @@ class SQLite:
 
     def insert_returning(self, sql: str, parameters: Sequence[Any], column: str) -> Any:
         return self._run(sql, parameters).lastrowid
+
+    def insert_later(self, sql: str, parameters: Sequence[Any]) -> None:
+        if not self._depth:
+            raise RuntimeError("a row can be put off within a transaction only")
+        if self._ahead.put(sql, parameters):
+            self._catch_up()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -214,13 +252,18 @@ class SQLite:
             self._depth = 1
             try:
                 yield
+                self._catch_up()
+                if self._ahead.lost is not None:
+                    raise self._ahead.lost
                 self._run("COMMIT")
             except BaseException:
+                self._ahead.clear()
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
             finally:
                 self._depth = 0
+                self._ahead.clear()
 
     @contextmanager
     def relaxed(self) -> Iterator[None]:
@@ -234,6 +277,18 @@ class SQLite:
                 yield
         finally:
             self._run("PRAGMA synchronous = FULL")
+
+    def execute_relaxed(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        if self._depth:
+            return self.execute(sql, parameters)
+        with self._lock:
+            if not self._durable:
+                return self.execute(sql, parameters)
+            self._run("PRAGMA synchronous = NORMAL")
+            try:
+                return self.execute(sql, parameters)
+            finally:
+                self._run("PRAGMA synchronous = FULL")
 
     @contextmanager
     def serving(self) -> Iterator[bool]:
@@ -252,19 +307,33 @@ class SQLite:
             _unlock(file)  # a process that a handler has forked holds it open
             os.close(file)
 
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
+    def savepoint(self) -> AbstractContextManager[None]:
         self._savepoints += 1
         name = f"s{self._savepoints}"
+        if self._depth:
+            return PutOff(self._ahead, name, self._end_savepoint)
+        return self._savepoint_now(name)
+
+    @contextmanager
+    def _savepoint_now(self, name: str) -> Iterator[None]:
         self._run(f"SAVEPOINT {name}")
         try:
             yield
         except BaseException:
-            if self._connection.in_transaction:
-                self._run(f"ROLLBACK TO {name}")
-                self._run(f"RELEASE {name}")
+            self._end_savepoint(name, undo=True)
             raise
-        self._run(f"RELEASE {name}")
+        self._end_savepoint(name, undo=False)
+
+    def _end_savepoint(self, name: str, *, undo: bool) -> None:
+        """End one that the engine knows of. Rows that are put off yet belong to what is around."""
+        if undo and not self._connection.in_transaction:
+            return  # it is lost as a whole
+        try:
+            if undo:
+                self._connection.execute(f"ROLLBACK TO {name}")
+            self._connection.execute(f"RELEASE {name}")
+        except sqlite3.Error as error:
+            raise self._explain(error) from error
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -526,8 +595,7 @@ def _keep_counters(live: sqlite3.Connection, source: sqlite3.Connection) -> None
     has_any = "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'"
     if not live.execute(has_any).fetchall() or not source.execute(has_any).fetchall():
         return
-    for row in live.execute("SELECT name, seq FROM sqlite_sequence").fetchall():
-        name, last = row["name"], row["seq"]
+    for name, last in live.execute("SELECT name, seq FROM sqlite_sequence").fetchall():
         known = source.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", [name]).fetchone()
         if known is None:
             source.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", [name, last])
@@ -603,10 +671,6 @@ def _identity(path: str) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return status.st_dev, status.st_ino
-
-
-def _row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> Row:
-    return dict(zip([column[0] for column in cursor.description], values, strict=True))
 
 
 def _lower(text: Any) -> Any:

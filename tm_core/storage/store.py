@@ -5,26 +5,27 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from tm_core.errors import Conflict, NotFound
 from tm_core.language import values
 from tm_core.model import Field, Task
 
-from .chain import LINKED, event_digest
+from .chain import LINKED, link
+from .known import Known, Savepoint
 from .sqlite import encode
 
 if TYPE_CHECKING:
     from tm_core.context import Event
+    from tm_core.language.checkers import Checker
     from tm_core.language.expressions import Column
 
     from .backend import Database, Row
 
 _BATCH = 500
-_APPEND = (
-    f"INSERT INTO event ({', '.join(LINKED)}, digest) VALUES ({', '.join('?' * (len(LINKED) + 1))})"
-)
+_LINKED = itemgetter(*LINKED)
 
 
 def new_task_id() -> str:
@@ -42,15 +43,38 @@ class Store:
 
     def __init__(self, database: Database, fields: Sequence[Field]) -> None:
         self.database = database
+        self._latest: tuple[int, Sequence[Any]] = (0, ())
+        # Of a PuttingOff; asking whether it is one would import all protocols.
+        self._later: Callable[[str, Sequence[Any]], None] | None = getattr(
+            database, "insert_later", None
+        )
+        self.known = Known()
+        """What the running transaction need not ask for."""
         self.declare(fields)
 
     def declare(self, fields: Sequence[Field]) -> None:
         """Take these fields as the columns."""
         self.fields = {field.name: field for field in fields}
+        self.defaults = {f.name: f.default for f in fields if f.default is not None}
+        self._values = itemgetter(*self.fields)
+        self._places = {name: place for place, name in enumerate(self.fields)}
+        self._checkers: dict[str, Checker] = {}
+        self._insert = _insertion("task", self.fields)
         self._encoded = [
             (field.name, field) for field in fields if field.type in values.ENCODED_TYPES
         ]
+        self.encoded = [name for name, _ in self._encoded]
+        """The fields whose values can be changed in place, such as lists."""
         self._columns = ", ".join(f"task.{_quoted(name)}" for name in self.fields)
+
+    def check(self, name: str, value: Any) -> Any:
+        """The canonical value of a field. Raises InvalidValue."""
+        found = self._checkers.get(name)
+        if found is None:
+            from tm_core.language.checkers import checker
+
+            found = self._checkers[name] = checker(self.fields[name])
+        return found(value)
 
     @property
     def columns(self) -> dict[str, Column]:
@@ -109,15 +133,61 @@ class Store:
         rows = self.database.query(f"SELECT count(*) AS n FROM task WHERE {where}", parameters)
         return int(rows[0]["n"])
 
+    def foresee(self, ids: Iterable[str], new: int = 0) -> None:
+        """Read at once what the store has of tasks that are about to be inserted.
+
+        In the running transaction those that are not there, and their events, are then written
+        without asking for each, and together.
+
+        Args:
+            ids: Their ids.
+            new: So many more come, whose ids `spare_id` gives.
+        """
+        known, query = self.known, self.database.query
+        known.forget()
+        given = set(ids)
+        spare = {new_task_id() for _ in range(new)} - given
+        wanted = [*given, *spare]
+        for start in range(0, len(wanted), _BATCH):
+            batch = wanted[start : start + _BATCH]
+            places = ", ".join("?" * len(batch))
+            rows = query(f"SELECT id FROM task WHERE id IN ({places})", batch)
+            known.free.update(batch)
+            known.free.difference_update(row["id"] for row in rows)
+            known.tails.update(dict.fromkeys(batch, ""))
+            for sql in (
+                f"SELECT task_id, digest FROM event_tail WHERE task_id IN ({places})",
+                "SELECT task_id, digest FROM event WHERE seq IN (SELECT max(seq) FROM event"
+                f" WHERE task_id IN ({places}) GROUP BY task_id)",
+            ):
+                for row in query(sql, batch):
+                    if row["digest"]:
+                        known.tails[row["task_id"]] = row["digest"]
+        known.spare = [each for each in wanted if each in spare and each in known.free]
+
+    def spare_id(self) -> str:
+        """An id that no task has, of those that were foreseen; empty when there is none left."""
+        return self.known.spare.pop() if self.known.spare else ""
+
+    def savepoint(self) -> Savepoint:
+        """A part of the transaction that is undone alone when it raises."""
+        return Savepoint(self.known, self.database.savepoint())
+
     def insert(self, task: Task) -> None:
         """Write a new task. Raises Conflict when the id is taken."""
-        given = [name for name in self.fields if task.get(name) is not None]
-        sql = (
-            f"INSERT INTO task ({', '.join(map(_quoted, given))})"
-            f" VALUES ({', '.join('?' * len(given))}) ON CONFLICT (id) DO NOTHING"
-        )
-        row = [values.to_column(self.fields[name], task[name]) for name in given]
-        if self.database.execute(sql, row) != 1:
+        row: Sequence[Any] = self._values(dict(task.items()))
+        for name, field in self._encoded:
+            place = self._places[name]
+            if row[place] is not None:
+                row = [*row[:place], values.to_column(field, row[place]), *row[place + 1 :]]
+        whole = all(row[self._places[name]] is not None for name in self.defaults)
+        if whole and self.known.use(task.id) and self._later is not None:
+            self._later(self._insert, row)
+            return
+        # What has no value yet has the default of its column, which may be younger than the value.
+        given = [name for name in self.fields if row[self._places[name]] is not None]
+        sql = f"{_insertion('task', given)} ON CONFLICT (id) DO NOTHING"
+        if self.database.execute(sql, [row[self._places[name]] for name in given]) != 1:
             raise Conflict(f"the id '{task.id}' is taken", "give another, or update that task")
 
     def update(self, before: Task, after: Task, names: Iterable[str]) -> None:
@@ -137,10 +207,38 @@ class Store:
 
     def append(self, event: Mapping[str, Any]) -> int:
         """Add one event to the log and give its sequence number."""
-        whole = {**event, "data": encode(event["data"])}
-        previous = self.last_digest(event["task_id"])
-        row = [*(whole[name] for name in LINKED), event_digest(whole, previous)]
-        return int(self.database.insert_returning(_APPEND, row, "seq"))
+        row = self._linked(event)
+        seq = int(self.database.insert_returning(_APPEND, row, "seq"))
+        self._latest = (seq, row)
+        return seq
+
+    def written(self, seq: int) -> Event | None:
+        """An event as it is in the log, if it is the one that was appended last here."""
+        if self._latest[0] != seq:
+            return None
+        row: dict[str, Any] = dict(zip((*LINKED, "digest"), self._latest[1], strict=True))
+        row["data"] = json.loads(row["data"])
+        return {"seq": seq, **row}  # type: ignore[return-value]
+
+    def append_later(self, event: Mapping[str, Any]) -> None:
+        """Add one event to the log, if the task was foreseen together with others."""
+        foreseen = event["task_id"] in self.known.tails
+        row = self._linked(event)
+        if foreseen and self._later is not None:
+            self._later(_APPEND, row)
+        else:
+            self.database.execute(_APPEND, row)
+
+    def _linked(self, event: Mapping[str, Any]) -> tuple[Any, ...]:
+        """An event as a row, with its digest."""
+        task_id = event["task_id"]
+        previous = self.known.tails.get(task_id)
+        if previous is None:
+            previous = self.last_digest(task_id)
+        row = _LINKED({**event, "data": encode(event["data"])})
+        digest = link(row, previous)
+        self.known.note(task_id, digest)
+        return (*row, digest)
 
     def last_digest(self, task_id: str | None) -> str:
         """The digest that the next event about a task, or about none, goes on from."""
@@ -238,8 +336,16 @@ class Store:
         )
 
 
+def _insertion(table: str, columns: Iterable[str]) -> str:
+    names = list(map(_quoted, columns))
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+
+
 def _quoted(name: str) -> str:
     """A column or table name, which never comes from a user but from a manifest or a plugin."""
     if not name.replace("_", "").isalnum():
         raise ValueError(f"not a name for a column or table: {name!r}")
     return f'"{name}"'
+
+
+_APPEND = _insertion("event", (*LINKED, "digest"))
