@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tm_core.errors import Conflict, InvalidValue, ValidationError, is_refusal
+from tm_core.hook_data import Problem
 from tm_core.language import values
 from tm_core.language.text import is_blank
 from tm_core.language.when import instant_now
-from tm_core.model import OPEN, Change, Problem, Task
+from tm_core.model import OPEN, Change, Task
 from tm_core.plugin_host.host import Host
 from tm_core.plugin_host.registry import Installed
 from tm_core.storage.sqlite import encode

@@ -18,9 +18,11 @@ from .known import Known, Savepoint
 from .sqlite import encode
 
 if TYPE_CHECKING:
-    from tm_core.context import Database, Event, Row
+    from tm_core.context import Event
     from tm_core.language.checkers import Checker
     from tm_core.language.expressions import Column
+
+    from .backend import Database, Row
 
 _BATCH = 500
 _LINKED = itemgetter(*LINKED)
