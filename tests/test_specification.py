@@ -12,6 +12,8 @@ import importlib.metadata
 import json
 import re
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -108,8 +110,40 @@ def test_principle_it_degrades_gracefully_when_a_component_fails(loop: CoreLoop)
 def test_principle_a_bare_add_imports_no_feature(tm_process: Process) -> None:
     """`tests/kernel/test_startup.py` compares with an allow-list; here, what the rule is about."""
     tm_process("init")
-    shown = tm_process("--version")
-    assert shown.out.startswith("tm ")
+    code = (
+        "import sys; from tm_core.command_line.cli import run; run(sys.argv[1:]);"
+        "print(*(name for name in sys.modules if name.startswith('tm_')), file=sys.stderr)"
+    )
+
+    def imported(*arguments: str) -> set[str]:
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            cwd=tm_process.folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return {name.partition(".")[0] for name in done.stderr.splitlines()[-1].split()}
+
+    imported("add", "x")  # writes the caches that every later command reads
+    assert imported("add", "x") == {"tm_core"}
+    assert "tm_tags" in imported("add", "x", "--tag", "y"), "the check sees what is imported"
+
+
+def test_principle_backward_compatible_with_the_earlier_commands(tm_cli: Cli) -> None:
+    """`tests/end_to_end/test_compatibility.py` has all of them; here, a day with the tool."""
+    first = tm_cli.add("Design", "-d", "The whole", "-p", "high")
+    second = tm_cli.add("Build", "--depends-on", first, "--assignee", "ann")
+    tm_cli("update", first, "--status", "in_progress")
+    tm_cli("progress", first, "half done")
+    tm_cli("share", first, "on it")
+    tm_cli("complete", first, "--summary", "Done", "--actual-hours", "2")
+    assert second in tm_cli("list", "--status", "pending", "--assignee", "ann").out
+    tm_cli("feedback", first, "--quality", "5", "--timeliness", "4", "--note", "Fine")
+    assert "# Task Orchestrator Export" in tm_cli("export", "--format", "markdown").out
+    with closing(sqlite3.connect(tm_cli.folder / ".task-orchestrator" / "tasks.db")) as store:
+        row = store.execute("SELECT status, actual_hours FROM tasks WHERE id = ?", [first])
+        assert row.fetchone() == ("completed", 2)
 
 
 def test_principle_writes_are_atomic_and_durable(tm: TaskManager) -> None:
@@ -353,6 +387,17 @@ def test_metrics_calculator_aggregates_by_groups(tm: TaskManager) -> None:
     assert figures["by_assignee"]["ada"]["mean_quality"] == 4
 
 
+def test_metrics_calculator_counts_who_passes_the_first_time(tm: TaskManager) -> None:
+    criteria = [{"criterion": "covered", "measurable": "coverage >= 80"}]
+    first, second = (tm.add(title, success_criteria=criteria) for title in ("a", "b"))
+    with pytest.raises(ValidationError):
+        tm.complete(second.id, measurements=["coverage=79"])
+    for task in (first, second):
+        tm.complete(task.id, measurements=["coverage=80"])
+    rates = MetricsCalculator(tm).calculate_success_rates()
+    assert (rates["validated"], rates["first_pass"], rates["first_pass_rate"]) == (2, 1, 0.5)
+
+
 def test_metrics_calculator_says_where_a_feature_is_off(tm_environ: Path) -> None:
     settings = ["plugins.disable=feedback"]
     with CoreLoop(str(tm_environ), create=True, settings=settings) as loop, pytest.raises(NotFound):
@@ -469,13 +514,21 @@ def test_interactions_modules_depend_on_the_kernel_alone() -> None:
     for entry in importlib.metadata.entry_points(group="tm.plugins"):
         if entry.dist is None or entry.dist.name != "task-orchestrator":
             continue
-        for path in sorted((ROOT / "plugins" / entry.module).glob("*.py")):
+        package = ROOT / "plugins" / entry.module
+        paths = [path for path in package.rglob("*.py") if "tests" not in path.parts]
+        assert paths, f"{entry.module} is where it is said to be"
+        for path in paths:
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                names: list[str] = []
                 if isinstance(node, ast.ImportFrom) and not node.level:
-                    name = node.module or ""
-                    if name.startswith("tm_") and name.split(".")[0] != entry.module:
-                        wrong += [f"{path.name}: {name}"] if name != "tm_core.api" else []
-    assert [each for each in wrong if "tm_core.testing" not in each] == []
+                    names = [node.module or ""]
+                elif isinstance(node, ast.Import):
+                    names = [each.name for each in node.names]
+                for name in names:
+                    own = name.partition(".")[0] in (entry.module, "task_orchestrator")
+                    if name.startswith("tm_") and not own and name != "tm_core.api":
+                        wrong.append(f"{path.relative_to(ROOT)}: {name}")
+    assert wrong == []
 
 
 def test_contract_configuration_is_asked_before_a_core_loop_operation(loop: CoreLoop) -> None:
@@ -721,7 +774,8 @@ def test_security_file_paths_are_validated(tm_cli: Cli, tmp_path: Path) -> None:
     outside = tmp_path / "outside.xml"
     outside.write_text("<testsuite/>")
     task = tm_cli.add("x", "--criteria", '[{"criterion": "c", "measurable": "tests.failed == 0"}]')
-    tm_cli("complete", task, "--validate", "--evidence", str(outside), code=None)
+    refused = tm_cli("complete", task, "--validate", "--evidence", str(outside), code=5)
+    assert "lies outside the project" in refused.err
     assert tm_cli.show(task)["status"] == "pending"
 
 
@@ -740,13 +794,15 @@ def test_security_temporary_files_are_private(tm_cli: Cli) -> None:
     tm_cli.add("x")
     out = tm_cli.folder / "out.json"
     tm_cli("export", "--output", str(out))
+    tm_cli("metrics")  # is kept in a file
     assert [path.name for path in tm_cli.folder.glob(".*tmp")] == []
     private = [
         path
         for path in (tm_cli.folder / ".task-orchestrator").rglob("*")
         if path.is_file() and path.suffix in (".json", ".jsonl")
     ]
-    assert all(path.stat().st_mode & 0o077 == 0 for path in private)
+    assert private
+    assert [path for path in private if path.stat().st_mode & 0o077] == []
 
 
 def test_security_text_of_tasks_drives_no_terminal(tm_cli: Cli) -> None:
@@ -776,6 +832,17 @@ def test_logging_levels_are_a_setting(tm_cli: Cli) -> None:
     tm_cli("config", "set", "error-log.level", "critical")
     tm_cli("config", "set", "error-log.level", "loud", code=5)
     assert tm_cli("config", "get", "error-log.level").out == "critical\n"
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
+def test_logging_levels_decide_what_is_logged(tm_process: Process, level: str) -> None:
+    tm_process("init")
+    lines = tm_process("add", "A secret title", "--tag", "x", TM_LOG=level).err.splitlines()
+    logged = [line for line in lines if line != "Task created"]
+    assert bool(logged) is (level in ("debug", "info"))
+    assert not any("secret" in line for line in logged)
+    shown = [line for line in logged if "debug" in line.lower()]
+    assert bool(shown) is (level == "debug")
 
 
 def test_metrics_collection_times_operations_and_counts_errors(tm_cli: Cli) -> None:

@@ -1,5 +1,19 @@
-"""`python -m tm_core` is `tm`."""
+"""The console script `tm`, which `python -m tm_core` is as well."""
 
-from .command_line.cli import main
+import gc
+from typing import NoReturn
 
-main()
+
+def main() -> NoReturn:
+    """Run the command line, and leave with its exit code."""
+    # What is imported stays to the end: looking for garbage in it is a twentieth of a short run.
+    gc.disable()
+    from .command_line.cli import main as command_line
+
+    gc.freeze()
+    gc.enable()
+    command_line()
+
+
+if __name__ == "__main__":
+    main()

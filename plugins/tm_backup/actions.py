@@ -18,7 +18,7 @@ from tm_core.api import (
     ValidationError,
 )
 
-from . import archive
+from . import archive, event_files
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
@@ -64,9 +64,10 @@ def create(
     if dry_run:
         would_go = archive.outdated(folder, keep_last - 1, keep_days)
         return {"name": "", "removed": [one.name for one in would_go], "dry_run": True}
-    made = archive.write(ctx.database, label)
+    made = archive.write(ctx.database, label, ctx.folder, ctx.warn)
     old = archive.outdated(folder, keep_last, keep_days)
-    archive.remove(old)
+    known = ctx.database.query("SELECT sha256 FROM event_archive")
+    archive.remove(old, folder, [row["sha256"] for row in known])
     return {**_told(made), "removed": [one.name for one in old], "dry_run": False}
 
 
@@ -97,7 +98,7 @@ def verify(
     for one in chosen:
         result: dict[str, Any] = {"name": one.name, "sound": True, "fault": ""}
         try:
-            facts = archive.check(one)
+            facts = archive.check(one, ctx.folder)
             result |= {"tasks": facts.tasks, "last_event": facts.last_event}
         except NewerSchema as error:  # sound, but not for this version
             result |= {"fault": error.message}
@@ -143,10 +144,14 @@ def restore(
         if dry_run:
             return result
         try:
-            result["saved"] = archive.write(database, "before-restore").name
+            made = archive.write(database, "before-restore", ctx.folder, ctx.warn)
+            result["saved"] = made.name
         except DamagedStore as error:
             ctx.warn(f"the present store is damaged, and is moved aside: {error.message}")
+        archived = event_files.named_in(copy)
         result["moved_aside"] = database.restore_from(copy, set_aside=not result["saved"])
+        for file in event_files.bring_back(archived, ctx.folder, folder):
+            ctx.warn(f"the archived events in {file} are nowhere any more")
     ctx.tasks.refresh()
     with ctx.event("store.restored", None, backup=chosen.name, saved=result["saved"]):
         pass

@@ -16,7 +16,7 @@ import sqlite3
 import struct
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -30,6 +30,8 @@ from tm_core.api import (
     instant_now,
     visible,
 )
+
+from . import event_files
 
 ENDING = ".db.zst"
 PLAIN = ".db"
@@ -83,8 +85,14 @@ def folder_of(database: Database) -> str:
     return os.path.join(os.path.dirname(os.path.abspath(database.url)), "backups")
 
 
-def write(database: Database, label: str) -> Backup:
+def write(database: Database, label: str, store: str, warn: Callable[[str], None]) -> Backup:
     """Back a store up, read the result back and compare, and only then give it its name.
+
+    Args:
+        database: The store.
+        label: A word to know the backup by.
+        store: The store's folder, where the files of archived events are.
+        warn: Takes a sentence about what could not be backed up.
 
     Raises:
         DatabaseError: It could not be written, or what was written is not what there is.
@@ -101,12 +109,16 @@ def write(database: Database, label: str) -> Backup:
         copy, packed = os.path.join(space, "copy.db"), os.path.join(space, "packed")
         database.backup_to(copy)
         facts = examine(copy)
+        archived = event_files.named_in(copy)
+        for file in event_files.keep(archived, store, folder):
+            warn(f"the archived events in {file} are not in the backup: the file is not well")
         header = {
             "maker": _MAKER,
             "made_at": made_at,
             "label": label,
             "bytes": os.path.getsize(copy),
             "sha256": _digest(copy),
+            "archived": [each.sha256 for each in archived],
             **facts._asdict(),
         }
         with open(copy, "rb") as source, open(_private(packed), "wb") as target:
@@ -152,10 +164,16 @@ def find(folder: str, name: str) -> Backup:
     raise NotFound(f"there is no backup '{visible(name[:100])}'", "tm backup list")
 
 
-def check(backup: Backup) -> Facts:
+def check(backup: Backup, store: str) -> Facts:
     """Read a whole backup and check what is in it. Raises DatabaseError if it is damaged."""
-    with scratch(os.path.dirname(backup.path)) as space:
-        return extract(backup, os.path.join(space, "copy.db"))
+    folder = os.path.dirname(backup.path)
+    with scratch(folder) as space:
+        copy = os.path.join(space, "copy.db")
+        facts = extract(backup, copy)
+        lost = event_files.lost(event_files.named_in(copy), store, folder)
+        if lost:
+            raise DatabaseError(f"the archived events in {', '.join(lost)} are nowhere any more")
+        return facts
 
 
 def extract(backup: Backup, target: str) -> Facts:
@@ -233,11 +251,20 @@ def outdated(folder: str, keep_last: int, keep_days: int) -> list[Backup]:
     return [one for one in own[keep_last:] if one.made_at < limit]
 
 
-def remove(old: Iterable[Backup]) -> None:
-    """Remove backups; another process may have done so already."""
+def remove(old: Sequence[Backup], folder: str, needed: Iterable[str]) -> None:
+    """Remove backups, and the copies of archived events that nothing that stays needs.
+
+    Args:
+        old: The backups; another process may have removed them already.
+        folder: Where the backups are.
+        needed: Digests of the archived events of the store itself.
+    """
     for one in old:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(one.path)
+    headers = [_header(one.path) for one in backups(folder) if one.path.endswith(ENDING)]
+    named = {str(digest) for header in headers for digest in header.get("archived", ())}
+    event_files.remove_unused(folder, named | {*needed})
 
 
 @contextlib.contextmanager

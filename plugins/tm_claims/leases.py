@@ -8,9 +8,9 @@ once and does not any more, whatever its name is and whatever it believes.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
-from tm_core.api import Conflict, Context, format_local
+from tm_core.api import Conflict, Context, Record, format_local
 
 TABLE = "claims_lease"
 _NOBODY = {
@@ -25,7 +25,7 @@ EXPIRED_AT_ONCE = 200
 """So many forgotten claims are looked at when the next work is chosen."""
 
 
-class Lease(NamedTuple):
+class Lease(Record):
     """A row of the table: the newest claim of a task, also when it is over."""
 
     task_id: str

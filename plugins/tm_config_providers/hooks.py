@@ -24,4 +24,5 @@ def health_checks(ctx: Context) -> Iterator[Finding]:
         state = told(source)
         text = f"{state['source']}: {state['error'] or state['note'] or 'can be read'}"
         level = "error" if state["error"] else "warning" if state["doubtful"] else "ok"
-        yield Finding(level, "config-providers", text)
+        hint = "correct it; tm providers list tells more" if state["error"] else ""
+        yield Finding(level, "config-providers", text, hint)

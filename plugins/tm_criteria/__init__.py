@@ -34,8 +34,8 @@ plugin = Plugin(
             "tm_criteria.hooks", when=("success_criteria", "validate", "measurements", "evidence")
         ),
         "task_refused": Hook("tm_criteria.hooks", when=("validate", "measurements", "evidence")),
-        "task_write": Hook("tm_criteria.hooks", when=("criteria_confirmations",)),
-        "task_details": Hook("tm_criteria.hooks"),
+        "task_write": Hook("tm_criteria.parts", when=("criteria_confirmations",)),
+        "task_details": Hook("tm_criteria.parts"),
     },
     actions={
         "criteria list": Action(

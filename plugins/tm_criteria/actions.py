@@ -16,11 +16,10 @@ from tm_core.api import (
     ValidationError,
 )
 
-from .confirmations import confirmations, forget, keep
+from .confirmations import Confirmation, confirmations, forget, keep
 from .criteria import Criterion, read_all
 from .facts import gather
 from .hooks import judge, unmet
-from .validator import Confirmation
 
 Number = Annotated[int, Param("The criterion's number in the list", minimum=1)]
 
@@ -148,7 +147,14 @@ def confirm(
                     f"criterion {number} was confirmed already, by {known.confirmed_by}",
                     f"tm criteria unconfirm {found.id} {number} takes it back",
                 )
-            return Confirmed(found.id, number, *known, changed=False)
+            return Confirmed(
+                found.id,
+                number,
+                known.criterion,
+                known.confirmed_by,
+                known.confirmed_at,
+                changed=False,
+            )
         with ctx.event("criteria.confirmed", found.id, number=number, by=who):
             keep(ctx, found.id, number, criterion.text, who, ctx.now)
         return Confirmed(found.id, number, criterion.text, who, ctx.now, changed=True)
@@ -170,7 +176,9 @@ def unconfirm(ctx: Context, task: TaskId, number: Number) -> Confirmed:
             )
         with ctx.event("criteria.unconfirmed", found.id, number=number, by=known.confirmed_by):
             forget(ctx, found.id, number)
-    return Confirmed(found.id, number, *known, changed=True)
+    return Confirmed(
+        found.id, number, known.criterion, known.confirmed_by, known.confirmed_at, changed=True
+    )
 
 
 def _criterion(task: Task, number: int) -> Criterion:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tm_core.api import Context, Task
-
-from .validator import Confirmation
+from tm_core.api import Context, Record, Task
 
 PART = "criteria_confirmations"
 """The part's name in `show --json` and in exports."""
 _TABLE = "success_criteria_confirmation"
 _SELECT = f"SELECT task_id, number, criterion, confirmed_by, confirmed_at FROM {_TABLE}"
+
+
+class Confirmation(Record):
+    """A person's word that a manual criterion is met, for the text as it was then."""
+
+    criterion: str
+    confirmed_by: str
+    confirmed_at: str
 
 
 def of_tasks(ctx: Context, tasks: Sequence[Task]) -> dict[str, list[dict[str, Any]]]:

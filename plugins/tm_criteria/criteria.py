@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from tm_core.api import ExpressionError, Problem, parse
+from tm_core.api import ExpressionError, Problem, Record, parse
 
 _HINT = 'a criterion is {"criterion": "text"}, with "measurable" or "validator" if a machine judges'
 
 
-class Criterion(NamedTuple):
+class Criterion(Record):
     """One criterion. With neither an expression nor a validator a person confirms it."""
 
     text: str

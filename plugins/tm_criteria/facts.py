@@ -9,9 +9,9 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from tm_core.api import Context, InvalidValue, Task
+from tm_core.api import Context, InvalidValue, Record, Task
 
 _NAME = re.compile(r"[^\W\d_]\w*(\.[^\W\d_]\w*)*")
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
@@ -19,7 +19,7 @@ _LONG, _MANY = 200, 20
 _TRUTH = {"true": True, "false": False}
 
 
-class Lookup(NamedTuple):
+class Lookup(Record):
     """What a name stands for."""
 
     found: bool
@@ -77,7 +77,7 @@ class Choice(str):
         return made
 
 
-class Facts(NamedTuple):
+class Facts(Record):
     """Everything that is known when criteria are checked, by source."""
 
     claimed: dict[str, Any]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tm_core.api import Change, Context, Problem, Task, ValidationError, hookimpl, parse_instant
+from tm_core.api import Change, Context, Problem, Task, hookimpl
 
-from .confirmations import PART, confirmations, keep, of_tasks
+from .confirmations import confirmations
 from .criteria import is_comparison, problems, read_all, short
 from .facts import Facts, gather
 from .validator import CriteriaValidator, name_of
@@ -126,30 +126,3 @@ def _remedy(task: Task, result: Mapping[str, Any], failures: int) -> str:
     if result["kind"] == "faulty":
         return f"tm update {task.id} --criteria corrects it; --force overrides"
     return "--force overrides"
-
-
-@hookimpl
-def task_write(ctx: Context, change: Change) -> None:
-    """Keep the confirmations that an export brings along."""
-    part = change.details.get(PART)
-    if part is None:
-        return
-    try:
-        for item in part:
-            texts = [item["criterion"], item["confirmed_by"]]
-            if not all(isinstance(text, str) and text.strip() for text in texts):
-                raise ValueError("it has an empty text")
-            at = parse_instant(item["confirmed_at"])
-            number = int(item["number"])
-            if not 1 <= number < 2**31:
-                raise ValueError("its number is out of range")
-            keep(ctx, change.after.id, number, texts[0], texts[1], at)
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        cause = f"{type(error).__name__}: {error}"
-        raise ValidationError(f"{PART} of task {change.after.id} is malformed: {cause}") from None
-
-
-@hookimpl
-def task_details(ctx: Context, tasks: Sequence[Task]) -> dict[str, dict[str, Any]]:
-    """Who confirmed which criterion, and when."""
-    return {PART: of_tasks(ctx, tasks)}

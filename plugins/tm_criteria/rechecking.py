@@ -67,11 +67,12 @@ def recheck(
     """
     chosen = [_completed(ctx, task) for task in dict.fromkeys(tasks)] or _last(ctx, limit)
     rows = []
+    known: dict[Any, Mapping[str, Any]] = {}
     for number, task in enumerate(chosen):
         ctx.progress(number, len(chosen))
         recorded = _recorded(ctx, task)
         if recorded or tasks:
-            rows.append(_row(ctx, task, recorded, evidence))
+            rows.append(_row(ctx, task, recorded, evidence, known))
     ctx.progress(len(chosen), len(chosen))
     rows.sort(key=lambda row: _WORST_FIRST.index(row["state"]))
     return Recheck(rows, strict)
@@ -111,10 +112,15 @@ def _recorded(ctx: Context, task: Task) -> Mapping[str, Any]:
 
 
 def _row(
-    ctx: Context, task: Task, recorded: Mapping[str, Any], sources: Sequence[str]
+    ctx: Context,
+    task: Task,
+    recorded: Mapping[str, Any],
+    sources: Sequence[str],
+    known: dict[Any, Mapping[str, Any]],
 ) -> dict[str, Any]:
     before = {result["criterion"]: result for result in recorded.get("results", ())}
-    measured = ctx.gather_evidence(task, [*_still_there(ctx, before.values()), *sources])
+    wanted = [*sorted(_still_there(ctx, before.values())), *sources]
+    measured = ctx.gather_evidence(task, wanted, known)
     facts = gather(ctx, task, measured, ())
     claims = {
         name: claim["value"]

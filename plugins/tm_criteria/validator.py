@@ -6,10 +6,11 @@ Nothing here knows the store: values come in a context, strategies and confirmat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tm_core.api import ExpressionError, Validator, names, parse
 
+from .confirmations import Confirmation
 from .criteria import Criterion, read, read_all, short
 from .facts import lookup, plain
 
@@ -17,14 +18,6 @@ if TYPE_CHECKING:
     import ast
 
 PASSED, FAILED, UNKNOWN = "passed", "failed", "unknown"
-
-
-class Confirmation(NamedTuple):
-    """A person's word that a manual criterion is met, for the text as it was then."""
-
-    criterion: str
-    confirmed_by: str
-    confirmed_at: str
 
 
 class CriteriaValidator:

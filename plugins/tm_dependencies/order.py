@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from tm_core.api import Availability, Context, Row
+from tm_core.api import Availability, Context, Record, Row
 
 from . import weights
 
@@ -20,7 +20,7 @@ _LAST = "~"
 """Behind every instant."""
 
 
-class Ranked(NamedTuple):
+class Ranked(Record):
     """A task that can be started, with what decides where it comes."""
 
     rank: int

@@ -41,9 +41,22 @@ def examine(workspace: Workspace, open_store: Callable[[], TaskManager]) -> Iter
         yield from _store(manager)
         yield from _left_behind(manager)
         yield from _handlers(manager)
-        yield from manager.health()
-    yield from _failures(workspace.host)
-    yield from _earlier(workspace)
+    told = [] if manager is None else list(manager.health())
+    yield from told
+    for finding in (*_failures(workspace.host), *_earlier(workspace)):
+        if not any(_says(each, finding) for each in told):
+            yield finding
+
+
+def _says(own: Finding, about: Finding) -> bool:
+    """Whether a feature's own finding tells what is also told about it, and better.
+
+    A file that somebody spoilt is nothing that the feature's authors must hear of.
+    """
+    name = about.subject.removeprefix("plugin ")
+    cause = own.message.partition(": ")[2]
+    same = own.level != "ok" and own.subject in (name, about.subject)
+    return same and bool(cause) and cause in about.message
 
 
 def _configuration(workspace: Workspace) -> Iterator[Finding]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tm_core.api import Context, Task, hookimpl
+from tm_core.api import Context, hookimpl
 
 from . import git
 from .collection import Collection
 
 
 @hookimpl
-def evidence(ctx: Context, task: Task, sources: Sequence[str]) -> Mapping[str, Any]:
+def evidence(ctx: Context, sources: Sequence[str]) -> Mapping[str, Any]:
     """Names that criteria may use, and under `evidence` where each came from.
 
     What cannot be read is said and left out, so that criteria which need it are *unknown*.

@@ -6,15 +6,15 @@ import os
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from typing import Any, NamedTuple
+from typing import Any
 
-from tm_core.api import Context, NotFound, TmError, UsageError, ValidationError
+from tm_core.api import Context, NotFound, Record, TmError, UsageError, ValidationError
 
 _FILES = (".task-orchestrator/tasks.db", "tasks.db")
 OPEN = ("pending", "in_progress", "blocked")
 
 
-class Target(NamedTuple):
+class Target(Record):
     """A task in another store."""
 
     store: str
@@ -31,7 +31,7 @@ class Target(NamedTuple):
         return f"{self.store}#{self.task}"
 
 
-class Found(NamedTuple):
+class Found(Record):
     """What is at the end of a link."""
 
     target: str

@@ -11,11 +11,12 @@ from tm_core.api import (
     Context,
     MetricCalculator,
     NotFound,
-    TaskSet,
     cache_path,
     read_json,
     write_json_atomically,
 )
+
+from .task_set import SnapshotTasks, snapshot
 
 Figures = dict[str, dict[str, Any]]
 """By calculator."""
@@ -38,7 +39,7 @@ def measure(
         NotFound: No enabled feature measures that.
     """
 
-    def compute(tasks: TaskSet) -> Figures:
+    def compute(tasks: SnapshotTasks) -> Figures:
         return calculate(chosen(ctx, names), tasks)
 
     found: Figures = kept(ctx, ["metrics", list(names), view], view, compute, fresh=fresh)
@@ -54,7 +55,7 @@ def chosen(ctx: Context, names: Sequence[str] = ()) -> list[MetricCalculator]:
     return [calculators[name] for name in names or calculators]
 
 
-def calculate(calculators: Iterable[MetricCalculator], tasks: TaskSet) -> Figures:
+def calculate(calculators: Iterable[MetricCalculator], tasks: SnapshotTasks) -> Figures:
     """What each calculator finds."""
     found: Figures = {}
     for each in calculators:
@@ -69,7 +70,7 @@ def kept(
     ctx: Context,
     question: Sequence[Any],
     view: View,
-    compute: Callable[[TaskSet], Any],
+    compute: Callable[[SnapshotTasks], Any],
     *,
     fresh: bool = False,
 ) -> Any:
@@ -93,7 +94,7 @@ def kept(
         known = read_json(path)
         if isinstance(known, dict) and known.get("key") == [*state, _newest(ctx)]:
             return known.get("answer")
-    with ctx.snapshot(since=view.since, until=view.until, by=view.by) as tasks:
+    with snapshot(ctx, since=view.since, until=view.until, by=view.by) as tasks:
         newest = _newest(ctx)
         answer = compute(tasks)
     if path and not _failed(answer):

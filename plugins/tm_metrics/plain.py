@@ -10,14 +10,21 @@ from tm_core.api import format_local, visible
 from .views import bar_of, shown
 
 _WIDTH = 30
+_WORTH_DRAWING = 5
+"""Tasks; fewer points make no picture."""
 
 
-def text(report: Mapping[str, Any]) -> str:
-    """A page of plain text."""
-    return "\n".join(_lines(report)) + "\n"
+def text(report: Mapping[str, Any], width: int = 0) -> str:
+    """A page of plain text.
+
+    Args:
+        report: What to tell.
+        width: Characters of the terminal, where there is one and plots may be drawn.
+    """
+    return "\n".join(_lines(report, width)) + "\n"
 
 
-def _lines(report: Mapping[str, Any]) -> Iterator[str]:
+def _lines(report: Mapping[str, Any], width: int) -> Iterator[str]:
     days = f"{report['days']} days" if report["days"] > 1 else "1 day"
     head = f"{visible(report['title'])}: the last {days}"
     yield from (head, "=" * len(head), f"As of {format_local(report['generated_at'])}")
@@ -39,12 +46,24 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
         if name not in ("tasks", "adoption"):
             yield from _section(name.replace("_", " ").capitalize())
             yield from _figures(figures)
+        if name == "time" and width:
+            yield from _estimates(report["estimates"], width)
     if report["overdue"]:
         yield from _section(f"Overdue: {report['overdue']['count']}")
         yield from _tasks(report["overdue"]["tasks"], "deadline")
     if report["oldest_open"]:
         yield from _section("Open for longest")
         yield from _tasks(report["oldest_open"], "created_at")
+
+
+def _estimates(tasks: Sequence[Mapping[str, Any]], width: int) -> Iterator[str]:
+    """Tasks by their estimate and by what they took; on the dotted line both are the same."""
+    from .plots import points
+
+    pairs = [(task["estimated_hours"], task["actual_hours"]) for task in tasks]
+    if len(pairs) >= _WORTH_DRAWING:
+        drawing = points(pairs, ("estimated hours", "actual hours"), width)
+        yield from ["", *drawing.splitlines()] if drawing else ()
 
 
 def _section(title: str) -> tuple[str, str, str]:

@@ -14,6 +14,7 @@ from . import figures
 from .findings import find
 from .periods import counted, stored, weeks
 from .periods import days as days_between
+from .task_set import snapshot
 
 _DAILY = 35
 """Up to so many days are charted by day, more by week."""
@@ -49,6 +50,7 @@ class Report(dict[str, Any]):
     """What a report tells, with the text that was made of it."""
 
     text = ""
+    format = ""
     path = ""
     """Where the text was written; empty for stdout."""
 
@@ -58,6 +60,7 @@ def make(ctx: Context, *, days: int, assessment: bool, format: str, output: str)
     endings = {".html": "html", ".htm": "html", ".json": "json", ".csv": "csv"}
     chosen = format or endings.get(os.path.splitext(output)[1].lower(), "text")
     found = gather(ctx, days, assessment)
+    found.format = chosen
     if chosen == "html":
         from .page import page
 
@@ -103,7 +106,7 @@ def gather(ctx: Context, days: int, assessment: bool) -> Report:
         metrics=figures.measure(ctx, [], view),
         findings=find(ctx, figures.View(since))["findings"],
     )
-    with ctx.snapshot(since=since) as tasks:
+    with snapshot(ctx, since=since) as tasks:
         report |= {
             "now": _now(tasks),
             "throughput": _throughput(tasks, since, now, days),

@@ -8,6 +8,8 @@ from tm_core.api import Output, visible
 
 _BAR = 32
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
+_WIDEST = 100
+"""Characters of a plot; a wider one is no clearer."""
 _CURVE = 3
 """So many counts in a row are worth a picture."""
 
@@ -28,7 +30,7 @@ def lines(figures: dict[str, Any], out: Output, depth: int = 0) -> None:
             if value:
                 out.data(f"{indent}{label}:")
                 if out.terminal and _is_series(value):
-                    _bars(value, out, depth + 1)
+                    _drawn(value, out, depth + 1)
                 else:
                     lines(value, out, depth + 1)
         elif value is not None:
@@ -51,6 +53,21 @@ def _is_series(value: dict[str, Any]) -> bool:
         and all(isinstance(count, int) and not isinstance(count, bool) for count in value.values())
         and all(str(label).replace("-", "").isdigit() for label in value)
     )
+
+
+def _drawn(counts: dict[str, int], out: Output, depth: int) -> None:
+    """Counts of days as plotext draws them, if it is there; all others, and without it, as bars."""
+    from .plots import columns
+
+    drawing = columns(counts, min(out.width, _WIDEST)) if _of_days(counts) else ""
+    if drawing:
+        out.data(drawing)
+    else:
+        _bars(counts, out, depth)
+
+
+def _of_days(counts: dict[str, int]) -> bool:
+    return all(len(day) == 10 and day.count("-") == 2 for day in map(str, counts))
 
 
 def _bars(counts: dict[str, int], out: Output, depth: int) -> None:
@@ -80,5 +97,9 @@ def report(result: Any, out: Output) -> None:
     """The report itself, unless it went to a file."""
     if result.path:
         out.say(f"Report written to {visible(result.path)}")
+    elif result.format == "text" and out.terminal:
+        from .plain import text
+
+        out.raw(text(result, min(out.width, _WIDEST)))
     else:
         out.raw(result.text)

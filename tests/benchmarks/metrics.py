@@ -103,6 +103,8 @@ def generate(path: str, tasks: int, seed: int = 1) -> None:
             more: dict[str, Any] = {"forced": ["unmet"]} if rng.random() < 0.03 else {}
             if rng.random() < 0.3:
                 more["plugins"] = {"success-criteria": {"results": []}}
+                if rng.random() < 0.2:
+                    happened("task.completion_refused", start, task, refused=["criteria unmet"])
             if rng.random() < 0.05:
                 happened("task.completed", start, task, **more)
                 happened("task.reopened", start, task, before={"status": "completed"})
@@ -149,10 +151,9 @@ def by_hand(now: str, week_bounds: Sequence[tuple[str, str]]) -> dict[str, str]:
     undeleted = "task_id NOT IN (SELECT id FROM task WHERE status = 'deleted')"
     bounds = ", ".join(f"('{first}', '{past}')" for first, past in week_bounds)
     forced = "type = 'task.completed' AND data LIKE '%\"forced\":%'"
-    validated = (
-        "SELECT task_id, min(seq) AS seq FROM event WHERE type = 'task.completed'"
-        " AND data LIKE '%\"success-criteria\":%' GROUP BY task_id"
-    )
+    checked = "type = 'task.completed' AND data LIKE '%\"success-criteria\":%'"
+    validated = f"SELECT task_id, min(seq) AS seq FROM event WHERE {checked} GROUP BY task_id"
+    refused = "type = 'task.completion_refused'"
     reopened = "type = 'task.reopened' AND json_extract(data, '$.before.status') = 'completed'"
     return {
         "tasks": "SELECT status, count(*) FROM task WHERE status <> 'deleted' GROUP BY status",
@@ -191,9 +192,15 @@ def by_hand(now: str, week_bounds: Sequence[tuple[str, str]]) -> dict[str, str]:
         f" AND {forced} AND json_extract(data, '$.forced') IS NOT NULL"
         " AND status = 'completed'),"
         " (SELECT count(DISTINCT task_id) FROM event CROSS JOIN task WHERE task.id = task_id"
-        f" AND {reopened} AND status <> 'deleted'), count(*),"
-        f" sum(x.seq IS NULL AND a.seq IS NULL) FROM ({validated}) AS f CROSS JOIN task"
+        f" AND {reopened} AND status <> 'deleted'),"
+        f" (SELECT count(*) FROM event CROSS JOIN task WHERE task.id = task_id AND {refused}"
+        " AND status <> 'deleted'), (SELECT count(DISTINCT task_id) FROM event AS e CROSS JOIN task"
+        f" WHERE task.id = task_id AND {refused} AND status = 'completed' AND NOT EXISTS"
+        f" (SELECT 1 FROM event WHERE task_id = e.task_id AND {checked})), count(*),"
+        f" sum(x.seq IS NULL AND r.seq IS NULL) FROM ({validated}) AS f CROSS JOIN task"
         f" LEFT JOIN (SELECT seq FROM event WHERE {forced}) AS x ON x.seq = f.seq"
+        f" LEFT JOIN (SELECT task_id, min(seq) AS seq FROM event WHERE {refused}"
+        " GROUP BY task_id) AS r ON r.task_id = f.task_id AND r.seq < f.seq"
         f" LEFT JOIN (SELECT task_id, max(seq) AS seq FROM event WHERE {reopened}"
         " GROUP BY task_id) AS a ON a.task_id = f.task_id AND a.seq > f.seq"
         " WHERE task.id = f.task_id AND status <> 'deleted'"

@@ -41,8 +41,8 @@ from tm_core.api import (
     hookimpl,
 )
 from tm_core.command_line.invocation import Invocation
+from tm_core.hook_data import CommandEnd
 from tm_core.hookspecs import HOOKS
-from tm_core.model import CommandEnd
 from tm_core.storage.sqlite import SQLiteBackend
 from tm_core.testing import Cli
 

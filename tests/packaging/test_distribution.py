@@ -187,7 +187,7 @@ def test_each_plugin_folder_has_one_entry_point(built: Built) -> None:
     points = entry_points(built.wheel)
     packages = [target.partition(":")[0] for target in points["tm.plugins"].values()]
     assert sorted(packages) == sorted(plugin_packages(built.source))
-    assert dict(points["console_scripts"]) == {"tm": "tm_core.command_line.cli:main"}
+    assert dict(points["console_scripts"]) == {"tm": "tm_core.__main__:main"}
 
 
 def test_sdist_makes_the_same_wheel(built: Built) -> None:

@@ -22,12 +22,13 @@ from tm_core.errors import (
     UsageError,
     was_refused,
 )
+from tm_core.hook_data import CommandEnd
 from tm_core.language import values
 from tm_core.language.text import nearest, quote
 from tm_core.language.when import instant_now
 from tm_core.logs import log
 from tm_core.manager import TaskManager
-from tm_core.model import Action, Command, CommandEnd, Field
+from tm_core.model import Action, Command, Field
 from tm_core.plugin_host.actions import Signature, signature_of
 from tm_core.plugin_host.host import Host
 from tm_core.plugin_host.registry import Installed, describe

@@ -22,6 +22,7 @@ from .settings import KERNEL_SETTINGS, RESERVED_NAMES, Layer, nearest, shown
 
 LAYERS = ("default", "user", "providers", "set", "project", "environment", "command line")
 """Names of layers, lowest precedence first."""
+ENVIRONMENT_PREFIX = "TM_"
 ENVIRONMENT_ALIASES = (
     ("TM_DB_PATH", "store.url"),
     ("TM_AGENT_ID", "actor"),
@@ -51,7 +52,7 @@ def project_config_path(store_folder: str) -> str:
 
 def environment_name(key: str) -> str:
     """The variable that sets a key: `TM_DEADLINES_WARN_BEFORE_HOURS`."""
-    return "TM_" + key.replace(".", "_").replace("-", "_").upper()
+    return ENVIRONMENT_PREFIX + key.replace(".", "_").replace("-", "_").upper()
 
 
 def read_config(path: str, cache_folder: str | None = None) -> dict[str, Any]:
@@ -261,7 +262,10 @@ class Config:
         """
         broken = frozenset(broken)
         manifests = list(manifests)
-        config = self.with_plugins(manifests)
+        unknown = any(
+            f"{m.name}.{key}" not in self._settings for m in manifests for key in m.config
+        )
+        config = self.with_plugins(manifests) if unknown else self
         known = {manifest.name: manifest.config for manifest in manifests}
         known |= {name: _kernel_section(name) for name in RESERVED_NAMES}
         warnings = list(self._unread)
@@ -334,9 +338,10 @@ def _environment_layers(
     settings: Mapping[str, Setting], environ: Mapping[str, str]
 ) -> Iterable[Layer]:
     """One layer per variable, so that each value keeps its variable's name."""
+    named = any(variable.startswith(ENVIRONMENT_PREFIX) for variable in environ)
     for variable, key in (
         *ENVIRONMENT_ALIASES,
-        *((environment_name(key), key) for key in settings),
+        *((environment_name(key), key) for key in settings if named),
     ):
         if environ.get(variable):
             yield Layer("environment", variable, _put({}, key, environ[variable]))

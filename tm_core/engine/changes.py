@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tm_core.errors import Conflict, InvalidValue, ValidationError, is_refusal
+from tm_core.hook_data import Problem
 from tm_core.language import values
 from tm_core.language.text import is_blank
 from tm_core.language.when import instant_now
-from tm_core.model import OPEN, Change, Problem, Task
+from tm_core.model import OPEN, Change, Task
 from tm_core.plugin_host.host import Host
 from tm_core.plugin_host.registry import Installed
 from tm_core.storage.sqlite import encode
@@ -86,6 +87,8 @@ class Changes:
         self.transaction_id = ""
         self.first_seq = 0
         """The sequence number of the last transaction's first event."""
+        self.types: dict[str, int] = {}
+        """How many events of each type the last transaction wrote, apart from imported history."""
         self._now = ""
         self._recorders: list[list[list[Any]]] = []
         self._held: list[list[tuple[str, str | None, Mapping[str, Any]]]] = []
@@ -140,6 +143,7 @@ class Changes:
             with self.store.database.transaction():
                 self.transaction_id = new_event_id()
                 self.first_seq = 0
+                self.types = {}
                 self._now = self._clock()
                 if request:
                     self._note_request(*request)
@@ -243,6 +247,7 @@ class Changes:
         if self._held:
             self._held[-1].append((event_type, task_id, data))
             return
+        self.types[event_type] = self.types.get(event_type, 0) + 1
         event = {
             "id": self.store.event_id(),
             "transaction_id": self.transaction_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from tm_core.plugin_host.calls import Turn
@@ -32,10 +32,18 @@ class Listeners:
         self._host = host
         self._context = context
         self._names: tuple[str, ...] = ()
+        self._members = ""
         self._declaring: Any = None
         self._known: dict[str, tuple[Listener, ...]] = {}
         self._concerned: dict[str, frozenset[str]] = {}
-        self._wanting: dict[tuple[str, str], tuple[Listener, ...]] = {}
+        self._wanting: dict[tuple[str, str], Wanting] = {}
+
+    def members(self, waiting: Collection[str] = ()) -> str:
+        """Those that are not behind: their names, with blanks between."""
+        names = self.names()
+        if not waiting:
+            return self._members
+        return " ".join(name for name in names if name not in waiting)
 
     def names(self) -> tuple[str, ...]:
         """The enabled plugins that offer handlers, sorted; loads none."""
@@ -43,6 +51,7 @@ class Listeners:
         if declaring is not self._declaring:  # a plugin was dropped
             self._declaring = declaring
             self._names = tuple(sorted(declaring))
+            self._members = " ".join(self._names)
             self._concerned.clear()
             self._wanting.clear()
         return self._names
@@ -84,8 +93,8 @@ class Listeners:
         """The handlers of a plugin that is loaded."""
         return self._known.get(plugin, ())
 
-    def wanting(self, event: Event, members: str) -> tuple[Listener, ...]:
-        """Those handlers of some plugins, which are loaded, that are to get such an event.
+    def wanting(self, event: Event, members: str) -> Wanting | None:
+        """Who of some plugins is to get such an event; None if one of them is not loaded yet.
 
         Args:
             event: The event.
@@ -93,13 +102,26 @@ class Listeners:
         """
         kind = event["type"]
         found = self._wanting.get((kind, members))
-        if found is None:
-            concerned = self.concerned(kind)
-            found = self._wanting[kind, members] = tuple(
-                listener
-                for name in self._host.declaring(_HOOK)  # in their order
-                if name in concerned and name in members.split()
-                for listener in self.of(name)
-                if fnmatch.fnmatchcase(kind, listener.pattern)
-            )
+        if found is not None:
+            return found
+        some = self.concerned(kind).intersection(members.split())
+        if not some <= self._known.keys():
+            return None
+        found = self._wanting[kind, members] = Wanting(
+            listener
+            for name in self._host.declaring(_HOOK)  # in their order
+            if name in some
+            for listener in self._known[name]
+            if fnmatch.fnmatchcase(kind, listener.pattern)
+        )
         return found
+
+
+class Wanting:
+    """Those who want an event."""
+
+    __slots__ = ("listeners", "turns")
+
+    def __init__(self, listeners: Iterable[Listener]) -> None:
+        self.listeners = tuple(listeners)
+        self.turns = tuple(listener.turn for listener in self.listeners)

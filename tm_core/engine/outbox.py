@@ -1,18 +1,18 @@
 """Hands committed events to handlers: each at least once, in order, one process at a time.
 
 The log itself is what is handed out; see `places` for how far each handler has come. Most often
-nothing waits but the events of one's own transaction, for handlers that are all in step: then they
-are served together, and it costs one row in that transaction, a lock that nobody waits for, and one
-small transaction after it, however many there are.
+nothing waits but the events of one's own transaction, for handlers that are all in step. Then it
+costs a look in that transaction, a lock that nobody waits for, and one row that is updated when all
+is done, however many handlers there are. Events that concern nobody are passed by now and then.
 
 A process that finds another one serving leaves its events to it, and that one looks again when it
-has let go. A process that dies leaves its row: the next command hands out what it tells of.
+has let go. A process that dies has not moved the place: the next command goes on from there.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -21,14 +21,18 @@ from tm_core.plugin_host.host import Host
 from tm_core.plugin_host.registry import describe
 from tm_core.storage.store import Store
 
-from .listeners import Listener, Listeners
-from .places import IN_STEP, Failed, Places, Standing
+from .listeners import Listener, Listeners, Wanting
+from .places import Failed, Places, Standing
 from .privacy import readable
 
 if TYPE_CHECKING:
     from tm_core.context import Context, Event
 
 _BATCH = 200
+_IN_STEP = "/"
+"""Stands for those in step among the names of plugins."""
+_LAG = 50
+"""So many events that concern nobody are passed by without a note."""
 _BUDGET = 10.0
 """Seconds after which one command leaves the rest to the next: slow handlers hold nobody up."""
 _OWN_EFFECTS = 100
@@ -58,30 +62,61 @@ class Outbox:
         self._exclusive = getattr(database, "serving", lambda: nullcontext(True))
         self._serving = False
         self._due = False
+        self._own: Standing | None = None
+        """As the last transaction left it, if it concerns those in step and nobody is behind."""
+        self._skipped = 0
+        """The last event that these need not see then."""
+        self._only: Event | None = None
+        """That transaction's event, if it was one."""
 
-    def note(self, first: int) -> None:
-        """Note in their transaction whether the events from `first` on wait for handlers."""
-        standing = self._settled(self._places.read(), first - 1)
-        self._due = bool(standing.waiting)
-        if not standing.members or IN_STEP in standing.waiting:
-            return
-        rows = self._store.database.query("SELECT DISTINCT type FROM event WHERE seq >= ?", [first])
-        members = set(standing.members.split())
-        if any(not members.isdisjoint(self._listeners.concerned(row["type"])) for row in rows):
-            self._places.wait(first - 1)
-            self._due = True
+    def note(self, first: int, types: Mapping[str, int]) -> None:
+        """Note in their transaction who is on when these events happen, and whether they wait.
+
+        Args:
+            first: The number of the first one.
+            types: How many there are of each type.
+        """
+        self._own = self._only = None
+        standing, skipped = self._settled(self._places.read(), first)
+        members = standing.members
+        concerned = bool(members) and any(self._concerned(members, each) for each in types)
+        far = standing.last - standing.seq > _LAG
+        self._due = bool(standing.waiting) or (
+            bool(members) and (concerned or far or skipped < first - 1)
+        )
+        if concerned and not standing.waiting:
+            self._own, self._skipped = standing, skipped
+            if skipped == first - 1 and sum(types.values()) == 1:
+                self._only = self._store.written(first)
+
+    def _concerned(self, members: str, event_type: str) -> bool:
+        concerned = self._listeners.concerned(event_type)
+        return bool(concerned) and not concerned.isdisjoint(members.split())
+
+    def _settled(self, standing: Standing, first: int) -> tuple[Standing, int]:
+        """Let the places tell of the plugins that are on, in a transaction.
+
+        Gives them, and after which event those in step begin: what nobody wants is passed by.
+
+        Args:
+            standing: As it was.
+            first: The first event that is news for a plugin that has no place yet.
+        """
+        begin, members, names = standing.seq, standing.members, self._listeners.names()
+        # Of one that is off here it is not known what concerns it.
+        if members and begin < first - 1 and set(members.split()) <= set(names):
+            between = self._places.types(begin, first)
+            if not any(self._concerned(members, each) for each in between):
+                begin = first - 1
+        if members != self._listeners.members(standing.waiting):
+            standing = self._places.regroup(standing._replace(seq=begin), names, first - 1)
+            begin = standing.seq
+        return standing, begin
 
     def deliver_noted(self) -> None:
         """Hand out what waits, if anything did when the last transaction was noted."""
         if self._due:
             self.deliver()
-
-    def _settled(self, standing: Standing, last: int) -> Standing:
-        """Let the places tell of the plugins that are on; in a transaction."""
-        names = self._listeners.names()
-        if standing.members == _members(names, standing.waiting):
-            return standing
-        return self._places.regroup(standing, names, last)
 
     def deliver(self) -> None:
         """Hand out what waits. Never raises for what a handler does."""
@@ -96,44 +131,63 @@ class Outbox:
                         return
                     left = self._serve()
                 # Whoever committed meanwhile, and was not let in, relies on this look.
-                more = not self._places.read().waiting.keys() <= left
+                after = self._places.read()
+                more = bool(after.waiting.keys() - left)
+                if after.members and _IN_STEP not in left:
+                    more = more or after.last > after.seq
         finally:
             self._serving = False
 
     def _serve(self) -> set[str]:
-        """Serve all for whom something waits; gives those of `waiting` that wait on."""
-        standing = self._places.read()
-        if not standing.waiting:
-            return set()
-        names = self._listeners.names()
-        if standing.members != _members(names, standing.waiting):
+        """Serve all for whom something waits; gives who waits on."""
+        standing, own, only = self._places.read(), self._own, self._only
+        self._own = self._only = None
+        if own is not None and own == standing:
+            return self._serve_in_step(standing, self._skipped, only)
+        if standing.members != self._listeners.members(standing.waiting):
             with self._store.database.transaction():
-                standing = self._settled(self._places.read(), self._store.last_seq())
+                now = self._places.read()
+                standing, _ = self._settled(now, self._store.last_seq() + 1)
         left: set[str] = set()
+        if standing.members and standing.last > standing.seq:
+            left = self._serve_in_step(standing, standing.seq)
+        names = self._listeners.names()
         for name, seq in standing.waiting.items():
-            if name == IN_STEP:
-                left |= self._serve_in_step(standing.members, seq)
-            elif name not in names or not self._catch_up(name, seq):
+            if name not in names or not self._catch_up(name, seq):
                 left.add(name)
         return left
 
-    def _serve_in_step(self, members: str, seq: int) -> set[str]:
-        """Serve those in step, from after event `seq`; gives who waits on."""
-        allowance = _Allowance(self._store.last_seq(), self._session)
+    def _serve_in_step(self, standing: Standing, seq: int, known: Event | None = None) -> set[str]:
+        """Serve those in step; gives who waits on.
+
+        Args:
+            standing: Who they are, and the last event that there is.
+            seq: The last event that they have dealt with.
+            known: The next one, if it is at hand.
+        """
+        members = standing.members
+        allowance = _Allowance(standing.last, self._session)
         behind: set[str] = set()
+        events = self._after(seq) if known is None else [known]
         while True:
-            for event in list(self._store.events("seq > ?", [seq], limit=_BATCH)):
+            for event in events:
                 if not allowance.covers(event):
-                    self._places.settle(seq, done=False)
-                    return behind | {IN_STEP}
+                    self._places.settle(members, seq, all_done=False)
+                    return behind | {_IN_STEP}
                 gone = self._hand(event, members, seq)
                 if gone:
                     behind |= gone.keys()
                     members = " ".join(name for name in members.split() if name not in gone)
                     self._part(gone, seq, event["seq"])
                 seq = event["seq"]
-            if self._places.settle(seq, done=True):
+            if self._places.settle(members, seq, all_done=True):
                 return behind
+            if self._places.read().members != members:
+                return behind  # and begin anew with those who are in step now
+            events = self._after(seq)
+
+    def _after(self, seq: int) -> list[Event]:
+        return list(self._store.events("seq > ?", [seq], limit=_BATCH))
 
     def _hand(self, event: Event, members: str, before: int) -> dict[str, dict[str, Failed | None]]:
         """Hand an event to those in step who want it.
@@ -144,28 +198,29 @@ class Outbox:
         # The history that comes with an imported task happened elsewhere: it is no news.
         if "imported" in event["data"]:
             return {}
-        concerned = self._listeners.concerned(event["type"]).intersection(members.split())
-        gone: dict[str, dict[str, Failed | None]] = {
-            name: {} for name in self._listeners.load(concerned)
-        }
+        gone: dict[str, dict[str, Failed | None]] = {}
         wanting = self._listeners.wanting(event, members)
-        for number, error in self._call(wanting, event).items():
-            plugin = wanting[number].turn.plugin.name
-            handlers = gone.setdefault(
-                plugin, dict.fromkeys(each.consumer for each in self._listeners.of(plugin))
+        if wanting is None:
+            concerned = self._listeners.concerned(event["type"]).intersection(members.split())
+            gone = {name: {} for name in self._listeners.load(concerned)}
+            well = " ".join(name for name in members.split() if name not in gone)
+            wanting = self._listeners.wanting(event, well) or Wanting(())
+        for listener, error in self._call(wanting, event):
+            plugin = listener.turn.plugin.name
+            every = (each.consumer for each in self._listeners.of(plugin))
+            gone.setdefault(plugin, dict.fromkeys(every))[listener.consumer] = Failed(
+                before, describe(error)
             )
-            handlers[wanting[number].consumer] = Failed(before, describe(error))
         return gone
 
-    def _call(self, listeners: tuple[Listener, ...], event: Event) -> Mapping[int, Exception]:
+    def _call(self, wanting: Wanting, event: Event) -> Iterator[tuple[Listener, Exception]]:
         """Call handlers with an event; gives what they raised, said already."""
         # What a handler gets it may pass on to anybody.
         given = {**event, "data": readable(event["data"], None)}
-        failed = self._host.calls.in_turn([each.turn for each in listeners], given)
-        for number, error in failed.items():
-            plugin, where, _ = listeners[number].turn
-            self._host.blame(plugin, where, error, committed=True)
-        return failed
+        for number, error in self._host.calls.in_turn(wanting.turns, given).items():
+            listener = wanting.listeners[number]
+            self._host.blame(listener.turn.plugin, listener.turn.where, error, committed=True)
+            yield listener, error
 
     def _part(self, gone: Mapping[str, Mapping[str, Failed | None]], before: int, seq: int) -> None:
         """Let plugins go on by themselves that did not take event `seq`, the one after `before`."""
@@ -201,7 +256,7 @@ class Outbox:
         consumer, name = listener.consumer, listener.turn.plugin.name
         failed, well = None, True
         while well and failed is None:
-            events = list(self._store.events("seq > ?", [seq], limit=_BATCH))
+            events = self._after(seq)
             if not events:
                 break
             for event in events:
@@ -209,8 +264,9 @@ class Outbox:
                     well = False
                     break
                 wanting = self._listeners.wanting(event, name)
-                if listener in wanting and "imported" not in event["data"]:
-                    for error in self._call((listener,), event).values():
+                wants = wanting is not None and listener in wanting.listeners
+                if wants and "imported" not in event["data"]:
+                    for _, error in self._call(Wanting([listener]), event):
                         failed = Failed(seq, describe(error))
                 if failed is not None:
                     break
@@ -223,11 +279,6 @@ class Outbox:
                 self._places.put(consumer, failed.seq)
             self._places.fail(consumer, failed, failures, self._clock())
         return False
-
-
-def _members(names: Collection[str], waiting: Collection[str]) -> str:
-    """Who is to be in step: all who are not behind."""
-    return " ".join(name for name in names if name not in waiting) if waiting else " ".join(names)
 
 
 class _Allowance:

@@ -1,10 +1,9 @@
 """How far handlers have come, in the store.
 
 Most have all dealt with the same events: they are *in step*, and share one row of `delivery`, which
-names their plugins. A plugin with a handler that failed, that was off meanwhile, or that is new
-while something waits, is *behind*: it has a row in `waiting`, and its handlers a place each, until
-they have caught up. What waits for those in step is told by one row of `waiting`, written in the
-transaction of the event; there is none while nothing waits.
+holds the last of these events and the names of their plugins. A plugin with a handler that failed,
+or that was off meanwhile, is *behind*: it has a row in `waiting`, and its handlers a place each,
+until they have caught up. One that is off keeps its place in a row of its own.
 """
 
 from __future__ import annotations
@@ -12,31 +11,35 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tm_core.language.when import parse_instant
 from tm_core.record import Record
 from tm_core.storage.store import Store
 
 if TYPE_CHECKING:
-    from tm_core.context import Row
+    from tm_core.storage.backend import Row
 
-IN_STEP = "/"
-"""Stands for all plugins in step, in `waiting` and `delivery`; no plugin is called so."""
 _PAUSES = ("1m", "10m", "1h", "6h")
 _READ = (
-    "SELECT plugin, seq, '' AS members FROM waiting UNION ALL"
-    " SELECT '', seq, members FROM delivery WHERE consumer = '/'"
+    "SELECT plugin, seq, '' AS members, 0 AS last FROM waiting UNION ALL SELECT '', seq, members,"
+    " (SELECT max(seq) FROM event) FROM delivery WHERE consumer = '/'"
 )
+_SETTLE = "UPDATE delivery SET seq = ? WHERE consumer = '/' AND members = ?"
+_SETTLE_ALL = f"{_SETTLE} AND NOT EXISTS (SELECT 1 FROM event WHERE seq > ?)"
 
 
 class Standing(Record):
-    """Who is in step, and what waits."""
+    """Who is in step, who is behind, and how far they have come."""
 
     members: str
     """The plugins in step, sorted, with blanks between."""
+    seq: int
+    """The last event that they have dealt with."""
+    last: int
+    """The last event that there is."""
     waiting: dict[str, int]
-    """The last event that each plugin behind has dealt with, and `IN_STEP` if something waits."""
+    """The last event that each plugin behind has dealt with."""
 
 
 class Failed(Record):
@@ -57,24 +60,62 @@ class Places:
         # Asked by name: the definition of the protocol `Relaxed` would cost more at each start.
         self._relaxed: Callable[[], AbstractContextManager[None]]
         self._relaxed = getattr(database, "relaxed", database.transaction)
+        self._execute_relaxed: Callable[[str, Sequence[Any]], int]
+        self._execute_relaxed = getattr(database, "execute_relaxed", self._execute)
 
     def relaxed(self) -> AbstractContextManager[None]:
         """A transaction for places: should it be lost with the power, events come again."""
         return self._relaxed()
 
+    def _execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        with self._database.transaction():
+            return self._database.execute(sql, parameters)
+
     def read(self) -> Standing:
-        """Who is in step, and what waits."""
-        members, waiting = "", {}
+        """Who is in step, who is behind, and how far they have come."""
+        members, seq, last, waiting = "", 0, 0, {}
         for row in self._database.query(_READ):
             if row["plugin"]:
                 waiting[row["plugin"]] = int(row["seq"])
             else:
-                members = row["members"]
-        return Standing(members, waiting)
+                members, seq, last = row["members"], int(row["seq"]), int(row["last"] or 0)
+        return Standing(members, seq, last, waiting)
 
-    def wait(self, seq: int) -> None:
-        """Note, in the transaction of an event, that something after event `seq` waits."""
-        self._set_waiting(IN_STEP, seq)
+    def types(self, after: int, before: int) -> list[str]:
+        """The types of the events between two."""
+        rows = self._database.query(
+            "SELECT DISTINCT type FROM event WHERE seq > ? AND seq < ?", [after, before]
+        )
+        return [row["type"] for row in rows]
+
+    def regroup(self, standing: Standing, names: Sequence[str], last: int) -> Standing:
+        """Note, in a transaction, that other plugins than before have handlers and are on.
+
+        Args:
+            standing: As it is.
+            names: The plugins that are on and have handlers, sorted.
+            last: The last event that is no news for a plugin that has no place yet.
+
+        Returns:
+            As it is now: one that is off keeps its place; one that comes back goes on from there.
+        """
+        waiting = dict(standing.waiting)
+        before = standing.members.split()
+        seq = standing.seq if before else last
+        for name in before:
+            if name not in names:
+                self.put(f"{name}/", seq)
+        came = [name for name in names if name not in before and name not in waiting]
+        known = self._rows([f"{name}/" for name in came])
+        for name in came:
+            come = int(known[f"{name}/"]["seq"]) if f"{name}/" in known else last
+            if come != seq:
+                waiting[name] = come
+                self._set_waiting(name, come)
+        self._forget([f"{name}/" for name in came if name not in waiting and f"{name}/" in known])
+        members = " ".join(name for name in names if name not in waiting)
+        self._set_members(members, seq)
+        return Standing(members, seq, standing.last, waiting)
 
     def _set_waiting(self, plugin: str, seq: int) -> None:
         self._database.execute(
@@ -83,55 +124,22 @@ class Places:
             [plugin, seq],
         )
 
-    def regroup(self, standing: Standing, names: Sequence[str], last: int) -> Standing:
-        """Note, in a transaction, that other plugins than before have handlers and are on.
-
-        Args:
-            standing: As it is.
-            names: The plugins that are on and have handlers, sorted.
-            last: The last event before this transaction.
-
-        Returns:
-            As it is now: one that is off keeps its place; one that comes back goes on from there.
-        """
-        waiting = dict(standing.waiting)
-        begin = waiting.get(IN_STEP, last)
-        before = standing.members.split()
-        for name in before:
-            if name not in names:
-                self.put(f"{name}/", begin)
-        came = [name for name in names if name not in before and name not in waiting]
-        known = self._rows([f"{name}/" for name in came])
-        for name in came:
-            seq = int(known[f"{name}/"]["seq"]) if f"{name}/" in known else last
-            if seq < last or IN_STEP in waiting:
-                waiting[name] = seq
-                self._set_waiting(name, seq)
-        self._forget([f"{name}/" for name in came if name not in waiting and f"{name}/" in known])
-        members = " ".join(name for name in names if name not in waiting)
-        self._set_members(members, begin)
-        return Standing(members, waiting)
-
     def _set_members(self, members: str, seq: int) -> None:
         self._database.execute(
-            "INSERT INTO delivery (consumer, seq, members) VALUES (?, ?, ?)"
+            "INSERT INTO delivery (consumer, seq, members) VALUES ('/', ?, ?)"
             " ON CONFLICT (consumer) DO UPDATE SET seq = excluded.seq, members = excluded.members",
-            [IN_STEP, seq, members],
+            [seq, members],
         )
 
-    def settle(self, seq: int, *, done: bool) -> bool:
-        """Note how far those in step have come; False if they were `done`, and more has come."""
-        with self._relaxed():
-            if not done:
-                self.wait(seq)
-                return True
-            return bool(
-                self._database.execute(
-                    "DELETE FROM waiting WHERE plugin = '/'"
-                    " AND NOT EXISTS (SELECT 1 FROM event WHERE seq > ?)",
-                    [seq],
-                )
-            )
+    def settle(self, members: str, seq: int, *, all_done: bool) -> bool:
+        """Note how far those in step have come.
+
+        Gives False, and notes nothing, if others are in step meanwhile, or if they were to be
+        `all_done` and more has come.
+        """
+        if all_done:
+            return bool(self._execute_relaxed(_SETTLE_ALL, [seq, members, seq]))
+        return bool(self._execute_relaxed(_SETTLE, [seq, members]))
 
     def leave(self, plugin: str, seq: int, handlers: Mapping[str, Failed | None], now: str) -> None:
         """Note, in a transaction, that a plugin is behind from now on.
@@ -142,8 +150,9 @@ class Places:
             handlers: Its handlers, and those that failed; none where the plugin could not be asked.
             now: The present instant.
         """
-        members = self.read().members.split()
-        self._set_members(" ".join(name for name in members if name != plugin), seq)
+        standing = self.read()
+        members = " ".join(name for name in standing.members.split() if name != plugin)
+        self._set_members(members, standing.seq)
         failed = [each.seq for each in handlers.values() if each is not None]
         self._set_waiting(plugin, min(failed, default=seq))
         for consumer, failure in handlers.items():

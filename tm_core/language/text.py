@@ -29,16 +29,14 @@ def _escape(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape").decode("ascii")
 
 
-_SECRET = re.compile(
-    r"(?<=://)([^:/?#\s]*):.*(?=@)|((?:^|[?&\s])(?:ssl)?password=)[^&\s]*", re.IGNORECASE
-)
+_SECRET = r"(?i)(?<=://)([^:/?#\s]*):.*(?=@)|((?:^|[?&\s])(?:ssl)?password=)[^&\s]*"
 
 
 def masked(text: str) -> str:
     """The text without the password that a URL in it may hold."""
     if "://" not in text:
         return text
-    return _SECRET.sub(lambda found: f"{found[2]}***" if found[2] else f"{found[1]}:***", text)
+    return re.sub(_SECRET, lambda found: f"{found[2]}***" if found[2] else f"{found[1]}:***", text)
 
 
 def is_blank(text: str) -> bool:

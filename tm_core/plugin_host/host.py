@@ -9,9 +9,10 @@ from typing import Any
 
 from tm_core.configuration.config import Config
 from tm_core.errors import FeatureDisabled, PluginError, TmError
+from tm_core.hook_data import Failure
 from tm_core.language import values
 from tm_core.logs import log
-from tm_core.model import TASK_FIELDS, Action, Command, Failure, Field, Hook, Plugin
+from tm_core.model import TASK_FIELDS, Action, Command, Field, Hook, Plugin
 from tm_core.record import Record
 from tm_core.storage.migrate import MigrationSet
 

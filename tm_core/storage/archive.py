@@ -19,7 +19,7 @@ from tm_core.record import Record
 from .chain import event_digest, next_head
 
 if TYPE_CHECKING:
-    from tm_core.context import Database, Row
+    from .backend import Database, Row
 
 FOLDER = "archive"
 _COLUMNS = (
@@ -101,7 +101,8 @@ class Archives:
         """
         rows = self._database.query(
             "SELECT (SELECT min(seq) FROM event WHERE at >= ?) AS young,"
-            " (SELECT min(seq) FROM waiting) AS waiting,"
+            " (SELECT min(seq) FROM (SELECT seq FROM waiting UNION ALL SELECT seq FROM delivery"
+            " WHERE consumer = '/' AND members <> '') AS places) AS waiting,"
             " (SELECT max(seq) FROM event) AS last, (SELECT min(seq) FROM event) AS first",
             [before],
         )

@@ -17,7 +17,7 @@ from tm_core.logs import log
 from tm_core.record import Record
 
 if TYPE_CHECKING:
-    from tm_core.context import Database, Row
+    from .backend import Database, Row
 
 BOOKKEEPING = (
     """CREATE TABLE IF NOT EXISTS migration (
@@ -223,16 +223,15 @@ def parts(database: Database, each: MigrationSet, name: str) -> tuple[list[str],
     return statements(database.dialect.schema(text)), written
 
 
-_ABOUT_TABLE = re.compile(
-    r"\s*(?:CREATE|ALTER|DROP)\s+(?:TEMP(?:ORARY)?\s+|VIRTUAL\s+)?TABLE\s+"
-    r'(?:IF\s+(?:NOT\s+)?EXISTS\s+)?["`]?(\w+)',
-    re.IGNORECASE,
+_ABOUT_TABLE = (
+    r"(?i)\s*(?:CREATE|ALTER|DROP)\s+(?:TEMP(?:ORARY)?\s+|VIRTUAL\s+)?TABLE\s+"
+    r'(?:IF\s+(?:NOT\s+)?EXISTS\s+)?["`]?(\w+)'
 )
 
 
 def _check_table(owner: str, step: str, statement: str) -> None:
     """A plugin makes, changes and drops tables of its own; its fields are the kernel's business."""
-    found = _ABOUT_TABLE.match(statement)
+    found = re.match(_ABOUT_TABLE, statement)
     prefix = owner.replace("-", "_") + "_"
     if not found or owner == "kernel" or step.startswith("field:"):
         return

@@ -18,9 +18,11 @@ from .known import Known, Savepoint
 from .sqlite import encode
 
 if TYPE_CHECKING:
-    from tm_core.context import Database, Event, Row
+    from tm_core.context import Event
     from tm_core.language.checkers import Checker
     from tm_core.language.expressions import Column
+
+    from .backend import Database, Row
 
 _BATCH = 500
 _CHANCE = 5
@@ -60,6 +62,7 @@ class Store:
 
     def __init__(self, database: Database, fields: Sequence[Field]) -> None:
         self.database = database
+        self._latest: tuple[int, Sequence[Any]] = (0, ())
         # Of a PuttingOff; asking whether it is one would import all protocols.
         self._later: Callable[[str, Sequence[Any]], None] | None = getattr(
             database, "insert_later", None
@@ -225,7 +228,18 @@ class Store:
 
     def append(self, event: Mapping[str, Any]) -> int:
         """Add one event to the log and give its sequence number."""
-        return int(self.database.insert_returning(_APPEND, self._linked(event), "seq"))
+        row = self._linked(event)
+        seq = int(self.database.insert_returning(_APPEND, row, "seq"))
+        self._latest = (seq, row)
+        return seq
+
+    def written(self, seq: int) -> Event | None:
+        """An event as it is in the log, if it is the one that was appended last here."""
+        if self._latest[0] != seq:
+            return None
+        row: dict[str, Any] = dict(zip((*LINKED, "digest"), self._latest[1], strict=True))
+        row["data"] = json.loads(row["data"])
+        return {"seq": seq, **row}  # type: ignore[return-value]
 
     def append_later(self, event: Mapping[str, Any]) -> None:
         """Add one event to the log, if the task was foreseen together with others."""

@@ -327,3 +327,62 @@ def test_two_at_once(tm_open: Callable[..., TaskManager], tm_environ: Path) -> N
     for each in threads:
         each.join()
     assert len(list((tm_environ / ".task-orchestrator/backups").iterdir())) == 4
+
+
+def archived(tm_cli: Cli) -> list[Path]:
+    """The files of archived events in the store, and what a backup has of them."""
+    return sorted((tm_cli.folder / ".task-orchestrator/archive").glob("events-*.zst"))
+
+
+def kept(tm_cli: Cli) -> list[Path]:
+    return sorted((folder(tm_cli) / "archive").iterdir())
+
+
+def test_archived_events_belong_to_a_backup(tm_cli: Cli) -> None:
+    tm_cli.add("x")
+    tm_cli("store", "archive", "--before", "now")
+    first = create(tm_cli)
+    create(tm_cli)
+    (copy,) = kept(tm_cli)  # which both backups share
+    assert copy.stat().st_mode & 0o077 == 0
+    (file,) = archived(tm_cli)
+    before = file.read_bytes()
+    file.unlink()
+    tm_cli("verify", code=5)
+    tm_cli("backup", "verify")
+    tm_cli("backup", "restore", first)
+    assert file.read_bytes() == before
+    tm_cli("verify")
+
+
+def test_a_backup_whose_archived_events_are_nowhere_is_damaged(tm_cli: Cli) -> None:
+    tm_cli.add("x")
+    tm_cli("store", "archive", "--before", "now")
+    name = create(tm_cli)
+    for path in (*archived(tm_cli), *kept(tm_cli)):
+        path.write_bytes(b"something else")
+    assert "are nowhere any more" in tm_cli("backup", "verify", code=4).out
+    assert "are nowhere any more" in tm_cli("backup", "restore", name).err
+    assert "are not in the backup" in tm_cli("backup", "create").err
+
+
+def test_another_history_of_the_same_name_is_kept_beside(tm_cli: Cli) -> None:
+    """After a restore the same numbers may be archived again, with other events."""
+    tm_cli("config", "set", "backup.keep_last", "2")
+    tm_cli("config", "set", "backup.keep_days", "0")
+    tm_cli.add("one")
+    early = create(tm_cli, "--label", "early")
+    tm_cli("store", "archive", "--before", "now")
+    late = create(tm_cli, "--label", "late")
+    (file,) = archived(tm_cli)
+    before = file.read_bytes()
+    file.write_bytes(b"another history")
+    tm_cli("backup", "restore", late)
+    assert file.read_bytes() == before
+    assert [p.read_bytes() for p in file.parent.glob("*-replaced")] == [b"another history"]
+    tm_cli("backup", "restore", early)
+    tm_cli("verify")
+    create(tm_cli)
+    assert len(kept(tm_cli)) == 1, "the state before the last restore still needs it"
+    create(tm_cli)
+    assert kept(tm_cli) == [], "and goes with the last backup that does"

@@ -92,6 +92,10 @@ def test_the_users_own_file_is_beside_the_configuration(
     (folder / "more.yaml").unlink()
     assert "there is no such file" in cli("providers", "list").out
     assert "there is no such file" in cli("doctor", code=None).out
+    (folder / "more.yaml").write_text("list: {limit: [", encoding="utf-8")
+    (told,) = [line for line in cli("doctor", code=1).out.splitlines() if "not YAML" in line]
+    assert told.startswith("error\tconfig-providers\tfile more.yaml: ")
+    assert "authors" not in told
 
 
 def test_order_of_the_layers(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

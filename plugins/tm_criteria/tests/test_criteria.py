@@ -15,6 +15,7 @@ from tm_core.api import (
     Hook,
     Plugin,
     PluginError,
+    Task,
     ValidationError,
     hookimpl,
 )
@@ -575,3 +576,36 @@ def test_what_is_always_validated_is_also_measured(tm_open: Callable[..., TaskMa
     other = tm.add("x", success_criteria=[MANUAL])
     with pytest.raises(ValidationError, match="criteria unmet"):
         tm.complete(other.id)
+
+
+def test_a_recheck_asks_once_for_what_does_not_depend_on_the_task(
+    tm_open: Callable[..., TaskManager],
+) -> None:
+    asked: list[str] = []
+
+    class Common:
+        @staticmethod
+        @hookimpl
+        def evidence() -> dict[str, Any]:
+            asked.append("common")
+            return {"common": 1}
+
+    class Own:
+        @staticmethod
+        @hookimpl
+        def evidence(task: Task) -> dict[str, Any]:
+            asked.append(task.title)
+            return {"own": int(task.title)}
+
+    plugins = [
+        Plugin(name, "Measures", hooks={"evidence": Hook(target)})
+        for name, target in (("common", Common), ("own", Own))
+    ]
+    tm = tm_open(plugins=plugins)
+    for number in range(3):
+        task = tm.add(str(number), success_criteria=["common == 1", f"own == {number}"])
+        tm.complete(task.id, validate=True)
+    asked.clear()
+    found = tm.criteria_recheck()
+    assert [row["state"] for row in found.tasks] == ["holds"] * 3
+    assert sorted(asked) == ["0", "1", "2", "common"]

@@ -11,8 +11,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tm_core.api import FUNCTIONS, ExpressionError, InvalidValue
+from tm_criteria.confirmations import Confirmation
 from tm_criteria.facts import lookup, parse_measurements
-from tm_criteria.validator import Confirmation, CriteriaValidator
+from tm_criteria.validator import CriteriaValidator
 
 COMPARISONS = {
     "==": operator.eq,
