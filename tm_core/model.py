@@ -114,6 +114,9 @@ class Hook(Record):
     `task.completed`; the hook is called only if one of them is touched, or is what happens.
     `priority.changed` is the field of a task that is there, and leaves new ones out. For
     `event_handlers`: patterns such as `task.*`. Empty: always."""
+    settings: tuple[str, ...] = ()
+    """The plugin's own settings without which there is nothing to do, such as `urls`: while none of
+    them has a value, the hook counts as not offered. Empty: always."""
 
 
 class Action(Record):

@@ -136,8 +136,18 @@ class Host:
                 name: (one, where)
                 for name, one in self.enabled.items()
                 if (where := self.manifest(name).hooks.get(hook)) is not None
+                and self._has_something_to_do(name, where)
             }
         return found
+
+    def _has_something_to_do(self, name: str, where: Hook) -> bool:
+        if not where.settings:
+            return True
+        try:
+            settings = self.settings(name)
+        except TmError:  # it is loaded, and then told what is wrong
+            return True
+        return any(settings[each] for each in where.settings)
 
     def manifests(self) -> list[Plugin]:
         """The manifests of all plugins that can be used, on or off."""
@@ -150,9 +160,7 @@ class Host:
     def drop(self, name: str, cause: str) -> None:
         """Turn a plugin off for this process, because the store cannot serve it."""
         del self.enabled[name]
-        self._declaring.clear()
-        self._found.clear()
-        self._cared.clear()
+        self._forget_hooks()
         self.dropped[name] = cause
         self._declared = None
 
@@ -164,6 +172,12 @@ class Host:
         """Take over a configuration with further layers; it does not choose plugins."""
         self.config = config
         self._declared = None
+        self._forget_hooks()
+
+    def _forget_hooks(self) -> None:
+        self._declaring.clear()
+        self._found.clear()
+        self._cared.clear()
 
     # What is declared
 
