@@ -116,6 +116,7 @@ LAYERS = """
     manager
     command_line.completion  command_line.run
     command_line.parameters
+    command_line.action_command
     api  command_line.invocation
     command_line.init  command_line.cli
     testing.backends  testing.clock  testing.command_line
