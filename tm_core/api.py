@@ -33,20 +33,12 @@ if TYPE_CHECKING:
     from .configuration.yaml_file import parse_any as load_yaml
     from .configuration.yaml_file import parse_yaml
     from .context import (
-        Backend,
         ConfigProvider,
         Context,
-        Copies,
-        Database,
         Event,
         Handler,
         MetricCalculator,
-        Portable,
-        Row,
-        SQLDialect,
-        TableShape,
         TaskSet,
-        Upkeep,
         Validator,
     )
     from .engine.figures import Insight, Spread
@@ -71,9 +63,10 @@ if TYPE_CHECKING:
         UsageError,
         ValidationError,
     )
+    from .hook_data import Availability, CommandEnd, Failure, Finding, Foreign, Problem
     from .hookspecs import HOOKS, hookimpl
     from .language.checkers import checker
-    from .language.expressions import FUNCTIONS, names, parse
+    from .language.syntax import FUNCTIONS, names, parse
     from .language.text import masked, mentions, nearest, quote
     from .language.values import check, check_records, visible
     from .language.when import (
@@ -89,18 +82,12 @@ if TYPE_CHECKING:
         PRIORITIES,
         STATUSES,
         Action,
-        Availability,
         Change,
         Command,
-        CommandEnd,
         Document,
-        Failure,
         Field,
-        Finding,
-        Foreign,
         Hook,
         Plugin,
-        Problem,
         Setting,
         Task,
     )
@@ -110,6 +97,16 @@ if TYPE_CHECKING:
     from .plugin_host.lock import as_json as lock_content
     from .plugin_host.registry import LOCK_FILE, Installed, describe
     from .record import Record
+    from .storage.backend import (
+        Backend,
+        Copies,
+        Database,
+        Portable,
+        Row,
+        SQLDialect,
+        TableShape,
+        Upkeep,
+    )
     from .storage.chain import event_digest, next_head
     from .storage.migrate import MigrationSet, check_schema, kernel_migrations
     from .storage.migrate import applied as applied_migrations
@@ -120,6 +117,7 @@ if TYPE_CHECKING:
     from .storage.migrate import release as release_migrations
     from .storage.migrate import undo as undo_migrations
     from .storage.sqlite import SQLiteBackend
+    from .storage.statements import refuse_control, with_guards
     from .workspace import Workspace
 
 __all__ = [
@@ -237,6 +235,7 @@ __all__ = [
     "read_json",
     "read_lock",
     "readable",
+    "refuse_control",
     "release_migrations",
     "reset_config_file",
     "set_config_feature",
@@ -248,6 +247,7 @@ __all__ = [
     "unset_config_value",
     "user_config_path",
     "visible",
+    "with_guards",
     "write_atomically",
     "write_json_atomically",
 ]
@@ -269,10 +269,7 @@ _HOMES = {
     "configuration.sets": "PluginSet",
     "configuration.settings": "Layer parse_value",
     "configuration.yaml_file": "load_yaml=parse_any parse_yaml",
-    "context": (
-        "Backend ConfigProvider Context Copies Database Event Handler MetricCalculator Portable "
-        "Row SQLDialect TableShape TaskSet Upkeep Validator"
-    ),
+    "context": ("ConfigProvider Context Event Handler MetricCalculator TaskSet Validator"),
     "engine.figures": "Insight Spread",
     "engine.privacy": "readable",
     "engine.summary": "summary",
@@ -281,22 +278,24 @@ _HOMES = {
         "ExpressionError FeatureDisabled InvalidValue NewerSchema NoStore NotFound "
         "PluginError TmError UsageError ValidationError"
     ),
+    "hook_data": "Availability CommandEnd Failure Finding Foreign Problem",
     "hookspecs": "HOOKS hookimpl",
     "language.checkers": "checker",
-    "language.expressions": "FUNCTIONS names parse",
+    "language.syntax": "FUNCTIONS names parse",
     "language.text": "masked mentions nearest quote",
     "language.values": "check check_records visible",
     "language.when": "format_local instant_now parse_duration parse_instant",
     "manager": "TaskManager",
     "model": (
-        "API_VERSION OPEN PRIORITIES STATUSES Action Availability Change Command CommandEnd "
-        "Document Failure Field Finding Foreign Hook Plugin Problem Setting Task"
+        "API_VERSION OPEN PRIORITIES STATUSES Action Change Command Document Field Hook Plugin "
+        "Setting Task"
     ),
     "plugin_host.actions": "Param TaskId signature_of",
     "plugin_host.host": "Host",
     "plugin_host.lock": "Deviation Locked deviations read_lock lock_content=as_json",
     "plugin_host.registry": "LOCK_FILE Installed describe",
     "record": "Record",
+    "storage.backend": "Backend Copies Database Portable Row SQLDialect TableShape Upkeep",
     "storage.chain": "event_digest next_head",
     "storage.migrate": (
         "MigrationSet check_schema kernel_migrations applied_migrations=applied "
@@ -304,6 +303,7 @@ _HOMES = {
         "pending_migrations=pending release_migrations=release undo_migrations=undo"
     ),
     "storage.sqlite": "SQLiteBackend",
+    "storage.statements": "refuse_control with_guards",
     "workspace": "Workspace",
 }
 """What each module offers; `name=inner` where it is called otherwise there."""

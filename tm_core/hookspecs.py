@@ -13,20 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
 
 if TYPE_CHECKING:
-    from .context import (
-        Backend,
-        ConfigProvider,
-        Context,
-        Handler,
-        MetricCalculator,
-        Validator,
-    )
-    from .model import Availability, Change, CommandEnd, Finding, Foreign, Problem, Task
+    from .context import ConfigProvider, Context, Handler, MetricCalculator, Validator
+    from .hook_data import Availability, CommandEnd, Finding, Foreign, Problem
+    from .model import Change, Task
+    from .storage.backend import Backend
 
 hookspec = pluggy.HookspecMarker("tm")
 hookimpl = pluggy.HookimplMarker("tm")
@@ -50,7 +45,7 @@ def leaving(since: tuple[int, int], instead: str) -> DeprecationWarning:
     )
 
 
-class Hooks:
+class Hooks(Protocol):
     """The specifications that pluggy checks implementations against."""
 
     @hookspec
@@ -67,7 +62,7 @@ class Hooks:
         """
 
     @hookspec
-    def task_validate(self, ctx: Context, change: Change) -> Iterable[Problem]:  # type: ignore[empty-body]
+    def task_validate(self, ctx: Context, change: Change) -> Iterable[Problem]:
         """Give the reasons why a change must not be made; none lets it pass.
 
         Runs in the transaction, on the change as it will be written. Any problem refuses the whole
@@ -128,7 +123,7 @@ class Hooks:
         """
 
     @hookspec
-    def task_availability(self, ctx: Context) -> Iterable[Availability]:  # type: ignore[empty-body]
+    def task_availability(self, ctx: Context) -> Iterable[Availability]:
         """Say which tasks can be taken up now, where their status alone does not tell.
 
         Runs when somebody asks for work that can be started, as the plugin that answers does by
@@ -138,7 +133,9 @@ class Hooks:
 
             @hookimpl
             def task_availability(ctx):
-                yield Availability(held=f"task.snoozed_until > '{ctx.now}'")
+                yield Availability(
+                    held="task.snoozed_until > ?", held_parameters=(ctx.now,)
+                )
         """
 
     @hookspec
@@ -160,9 +157,7 @@ class Hooks:
         """
 
     @hookspec
-    def task_details(  # type: ignore[empty-body]
-        self, ctx: Context, tasks: Sequence[Task]
-    ) -> Mapping[str, Mapping[str, Any]]:
+    def task_details(self, ctx: Context, tasks: Sequence[Task]) -> Mapping[str, Mapping[str, Any]]:
         """Give what else there is to tell of tasks: part's name -> task id -> JSON value.
 
         Runs for `show`, `list --json` and `export`, once for many tasks: read with one query, never
@@ -193,7 +188,7 @@ class Hooks:
         """
 
     @hookspec
-    def criterion_validators(self, ctx: Context) -> Iterable[Validator]:  # type: ignore[empty-body]
+    def criterion_validators(self, ctx: Context) -> Iterable[Validator]:
         """Offer strategies that a criterion can name instead of an expression.
 
         Runs when criteria are checked, in the transaction. When a strategy raises, its criterion is
@@ -209,7 +204,7 @@ class Hooks:
         """
 
     @hookspec
-    def evidence(self, ctx: Context, task: Task, sources: Sequence[str]) -> Mapping[str, Any]:  # type: ignore[empty-body]
+    def evidence(self, ctx: Context, task: Task, sources: Sequence[str]) -> Mapping[str, Any]:
         """Measure facts that criteria may name: `{"tests": {"failed": 0}}` gives `tests.failed`.
 
         Runs before the transaction opens, so it may read files and start programs. One that does
@@ -222,7 +217,7 @@ class Hooks:
         """
 
     @hookspec
-    def metric_calculators(self, ctx: Context) -> Iterable[MetricCalculator]:  # type: ignore[empty-body]
+    def metric_calculators(self, ctx: Context) -> Iterable[MetricCalculator]:
         """Offer measures of the work. Runs when metrics are asked for, on one read snapshot.
 
         `tasks.measure` heeds the period and the groups that were asked for; a calculator may also
@@ -240,7 +235,7 @@ class Hooks:
         """
 
     @hookspec
-    def event_handlers(self, ctx: Context) -> Iterable[Handler]:  # type: ignore[empty-body]
+    def event_handlers(self, ctx: Context) -> Iterable[Handler]:
         """Offer observers of what happened. They run after the commit, from the outbox.
 
         Every event that matches is handed to each handler at least once, in the order of the log,
@@ -259,7 +254,7 @@ class Hooks:
         """
 
     @hookspec
-    def config_providers(self, ctx: Context) -> Iterable[ConfigProvider]:  # type: ignore[empty-body]
+    def config_providers(self, ctx: Context) -> Iterable[ConfigProvider]:
         """Offer further sources of configuration, between the user's files and the project's.
 
         Runs at start-up, once plugins are chosen; a provider cannot choose plugins or the store.
@@ -267,7 +262,7 @@ class Hooks:
         """
 
     @hookspec
-    def health_checks(self, ctx: Context) -> Iterable[Finding]:  # type: ignore[empty-body]
+    def health_checks(self, ctx: Context) -> Iterable[Finding]:
         """Report what is well and what is not. Runs for `tm doctor`; raising is a finding too."""
 
     @hookspec
@@ -303,7 +298,7 @@ class Hooks:
         """
 
     @hookspec
-    def storage_backends(self) -> Mapping[str, Backend]:  # type: ignore[empty-body]
+    def storage_backends(self) -> Mapping[str, Backend]:
         """Offer storage engines, by URL scheme. Runs when a store with such a URL is opened.
 
         When it raises, the command stops: the store cannot be opened.

@@ -12,9 +12,10 @@ from .engine.outbox import Outbox
 from .engine.performing import Performer
 from .engine.plugin_context import Session
 from .errors import DatabaseError
+from .hook_data import Finding
 from .language import values
 from .language.when import instant_now
-from .model import Field, Finding, Plugin
+from .model import Field, Plugin
 from .plugin_host.registry import describe
 from .storage.store import Store
 from .workspace import Workspace

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import (
-    Callable,
     Generator,
     ItemsView,
     Iterable,
@@ -115,6 +114,9 @@ class Hook(Record):
     `task.completed`; the hook is called only if one of them is touched, or is what happens.
     `priority.changed` is the field of a task that is there, and leaves new ones out. For
     `event_handlers`: patterns such as `task.*`. Empty: always."""
+    settings: tuple[str, ...] = ()
+    """The plugin's own settings without which there is nothing to do, such as `urls`: while none of
+    them has a value, the hook counts as not offered. Empty: always."""
 
 
 class Action(Record):
@@ -188,75 +190,6 @@ class Plugin(Record):
     """A tool for looking after `tm` itself, such as the one that turns features on. It is no
     feature that minimal mode or `plugins.only` turns off: only naming it does. Of those that come
     with `tm`, `--safe` keeps the essential ones, too."""
-
-
-class Problem(Record):
-    """A reason why a change must not be made."""
-
-    message: str
-    field: str = ""
-    overridable: bool = False
-    """`--force` lets the change pass and records the message in the event."""
-    hint: str = ""
-
-
-class Availability(Record):
-    """Conditions in SQL about which tasks can be taken up now; an empty one says nothing."""
-
-    held: str = ""
-    """True of a task, a row of the table `task`, that cannot be taken up although it is pending."""
-    freed: str = ""
-    """A SELECT of the ids of tasks that can be taken up although they are in progress."""
-
-
-class Foreign(Record):
-    """A database of another tool, found where a store should be."""
-
-    what: str
-    """What it is, after its path: `belongs to the tool that was used before`."""
-    command: str
-    """The command that carries it over, without `tm`."""
-
-
-class Finding(Record):
-    """What a health check found."""
-
-    level: str
-    """`ok`, `warning` or `error`."""
-    subject: str
-    message: str
-    hint: str = ""
-    fix: Callable[[], object] | None = None
-    """Mends it; only what cannot lose data. `tm doctor --fix` calls it."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """The finding as JSON; of `fix`, whether there is one."""
-        return {**self._asdict(), "fix": self.fix is not None}
-
-
-class Failure(Record):
-    """A plugin that did not do its part."""
-
-    plugin: str
-    source: str
-    where: str
-    """The hook, or what else it was asked for."""
-    cause: str
-
-
-class CommandEnd(Record):
-    """How one run of `tm` went."""
-
-    command: str
-    """As the command is declared, `criteria confirm`; empty when none was reached."""
-    feature: str
-    """The feature that offers it, `kernel` for the kernel's own; empty when none was reached."""
-    seconds: float
-    """Since the line was read; starting Python is not in it."""
-    error: BaseException | None
-    """What the command ended with. Its text may hold what users typed."""
-    failures: tuple[Failure, ...]
-    """What plugins did not do on the way, although the command went on."""
 
 
 class Document:

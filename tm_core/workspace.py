@@ -10,10 +10,17 @@ from .configuration.cache import default_cache_folder
 from .configuration.config import Config
 from .configuration.settings import Layer
 from .errors import BlankStore, DatabaseError, ForeignStore, NoStore, PluginError, is_refusal
+from .hook_data import Foreign
 from .language.when import instant_now
-from .model import Foreign, Plugin
+from .model import Plugin
 from .plugin_host.host import Host, in_code
-from .plugin_host.registry import LOCK_FILE, describe, installed_plugins, packaged_sets
+from .plugin_host.registry import (
+    LOCK_FILE,
+    Installed,
+    describe,
+    installed_plugins,
+    packaged_sets,
+)
 from .plugin_host.troubles import Trouble, recall, remember
 from .storage import location
 from .storage.location import FILE, FOLDER
@@ -21,7 +28,8 @@ from .storage.sqlite import SQLiteBackend
 
 if TYPE_CHECKING:
     from .configuration.sets import Sets
-    from .context import Backend, Context, Database
+    from .context import Context
+    from .storage.backend import Backend, Database
 
 
 class Workspace:
@@ -68,11 +76,7 @@ class Workspace:
         place = location.find(directory)
         found = place.folder if place is not None else None
         if override and "://" not in override:
-            path = os.path.expanduser(override)
-            is_file = path.endswith(".db")
-            found = os.path.abspath(
-                os.path.dirname(path) or "." if is_file else location.named(path)
-            )
+            found = _folder_of(override)
         self._place = place if place is not None and place.folder == found else None
         self.folder = found or ""
         """The store's folder; empty where there is none."""
@@ -84,13 +88,7 @@ class Workspace:
         installed += in_code(plugins, installed)
         self._cache = cache
         self._chosen = config
-        named = str(config.get("plugins.set") or "")
-        for one in self.sets.chain(named) if named and not safe else ():
-            config = config.with_layer(one.layer)
-        manifests = [one.manifest for one in installed if one.manifest is not None]
-        self.config = config.with_plugins(manifests)
-        for warning in self.config.check(manifests, (one.name for one in installed if one.error)):
-            report(warning)
+        self.config = self._with_set_and_plugins(config, installed, safe)
         strict = strict or environ.get("TM_STRICT", "") not in ("", "0")
         self.host = Host(installed, self.config, report=report, strict=strict, safe=safe)
         self._database: Database | None = None
@@ -98,6 +96,19 @@ class Workspace:
         """What a plugin offered to open the store with."""
         self._own: dict[str, Any] = like._own if like is not None else {}
         self._compare_with_lock(safe)
+
+    def _with_set_and_plugins(
+        self, config: Config, installed: Sequence[Installed], safe: bool
+    ) -> Config:
+        """A configuration with what the plugin set says and plugins know, checked."""
+        named = str(config.get("plugins.set") or "")
+        for one in self.sets.chain(named) if named and not safe else ():
+            config = config.with_layer(one.layer)
+        manifests = [one.manifest for one in installed if one.manifest is not None]
+        config = config.with_plugins(manifests)
+        for warning in config.check(manifests, (one.name for one in installed if one.error)):
+            self.report(warning)
+        return config
 
     def _compare_with_lock(self, safe: bool) -> None:
         """Say before anything runs that the plugins are not those that the project locked."""
@@ -244,6 +255,14 @@ class Workspace:
             now = instant_now()
             if self.folder and (troubles := self.host.troubles(now)):
                 remember(self.folder, troubles, now)
+
+
+def _folder_of(store: str) -> str:
+    """The folder of a store that is named by a path."""
+    path = os.path.expanduser(store)
+    return os.path.abspath(
+        os.path.dirname(path) or "." if path.endswith(".db") else location.named(path)
+    )
 
 
 def _url(override: str, folder: str) -> str:

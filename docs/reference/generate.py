@@ -5,6 +5,7 @@ With `--check` nothing is written; exit code 1 names the pages that have drifted
 
 from __future__ import annotations
 
+import ast
 import inspect
 import sys
 from collections.abc import Iterator, Mapping
@@ -44,6 +45,7 @@ def main(arguments: list[str]) -> int:
         "exit-codes.md": exit_codes(),
         "events.md": recorded.page(),
         "results.md": shapes.page(workspace),
+        "kernel.md": kernel(),
     }
     stale = []
     for name, lines in pages.items():
@@ -90,6 +92,27 @@ def _members(kind: type) -> set[str]:
     """The names that a class and those that it is made from define, of ours."""
     ours = [each for each in kind.__mro__ if each.__module__.startswith("tm_core")]
     return {n for each in ours for n in (*vars(each), *inspect.get_annotations(each))}
+
+
+def kernel() -> Iterator[str]:
+    """Every module of the kernel, by its folder, with what it says of itself."""
+    yield "# The kernel's modules"
+    yield ""
+    yield "What each module of `tm_core` is for, in its own words. [How it is"
+    yield "built](../explanation/architecture.md) tells how they work together."
+    folder = Path(tm_core.api.__file__).parent
+    for room in (folder, *sorted(path.parent for path in folder.glob("*/__init__.py"))):
+        yield f"\n## {room.relative_to(folder.parent).as_posix()}\n"
+        yield f"{_first_sentences(room / '__init__.py')}\n"
+        yield "| module | what it is for |"
+        yield "| --- | --- |"
+        for path in sorted(room.glob("[!_]*.py")):
+            yield f"| `{path.stem}` | {_first_sentences(path)} |"
+
+
+def _first_sentences(path: Path) -> str:
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return " ".join(text.partition("\n\n")[0].split())
 
 
 def hooks() -> Iterator[str]:

@@ -6,7 +6,9 @@ plugin = Plugin(
     name="config-providers",
     summary="Settings from further files, variables, the store, packages and the web",
     hooks={
-        "config_providers": Hook("tm_config_providers.hooks"),
+        "config_providers": Hook(
+            "tm_config_providers.hooks", settings=("sources", "project_sources")
+        ),
         "health_checks": Hook("tm_config_providers.hooks"),
     },
     actions={

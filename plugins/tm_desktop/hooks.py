@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +18,8 @@ from tm_core.api import Context, Event, Finding, hookimpl, mentions, parse_insta
 _FRESH = timedelta(minutes=10)
 """What is older has been missed; `tm watch` has it."""
 _MOST = 5
-"""Bubbles of one command."""
+"""Bubbles within a minute."""
+_MINUTE = 60.0
 _PATIENCE = 2
 """Seconds for the program that shows one."""
 
@@ -34,9 +36,12 @@ class Desktop:
         self._reader = reader
         self._events = ctx.settings["events"]
         self._shown = 0
+        self._since = time.monotonic()
 
     def handle(self, event: Event) -> None:
         """Show it, if it is new and concerns the reader."""
+        if time.monotonic() - self._since > _MINUTE:  # in a process that stays
+            self._shown, self._since = 0, time.monotonic()
         oldest = parse_instant("now", now=datetime.now(UTC) - _FRESH)
         if (
             self._shown >= _MOST

@@ -12,11 +12,12 @@ from tm_core.api import (
     Context,
     MetricCalculator,
     NotFound,
-    TaskSet,
     cache_path,
     read_json,
     write_json_atomically,
 )
+
+from .task_set import SnapshotTasks, snapshot
 
 Figures = dict[str, dict[str, Any]]
 """By calculator."""
@@ -39,7 +40,7 @@ def measure(
         NotFound: No enabled feature measures that.
     """
 
-    def compute(tasks: TaskSet, past: Past) -> Figures:
+    def compute(tasks: SnapshotTasks, past: Past) -> Figures:
         calculators = chosen(ctx, names)
         same = {
             name: past.answer[name]
@@ -88,7 +89,7 @@ def chosen(ctx: Context, names: Sequence[str] = ()) -> list[MetricCalculator]:
     return [calculators[name] for name in names or calculators]
 
 
-def calculate(calculators: Iterable[MetricCalculator], tasks: TaskSet) -> Figures:
+def calculate(calculators: Iterable[MetricCalculator], tasks: SnapshotTasks) -> Figures:
     """What each calculator finds."""
     found: Figures = {}
     for each in calculators:
@@ -103,7 +104,7 @@ def kept(
     ctx: Context,
     question: Sequence[Any],
     view: View,
-    compute: Callable[[TaskSet, Past], Any],
+    compute: Callable[[SnapshotTasks, Past], Any],
     *,
     fresh: bool = False,
 ) -> Any:
@@ -128,7 +129,7 @@ def kept(
         known = None
     if known is not None and known.get("newest") == _newest(ctx):
         return known.get("answer")
-    with ctx.snapshot(since=view.since, until=view.until, by=view.by) as tasks:
+    with snapshot(ctx, since=view.since, until=view.until, by=view.by) as tasks:
         newest = _newest(ctx)
         answer = compute(tasks, _past(ctx, known))
     if path and not _failed(answer):

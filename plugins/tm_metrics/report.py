@@ -14,6 +14,7 @@ from . import figures
 from .findings import find
 from .periods import counted, stored, weeks
 from .periods import days as days_between
+from .task_set import snapshot
 
 _DAILY = 35
 """Up to so many days are charted by day, more by week."""
@@ -105,7 +106,7 @@ def gather(ctx: Context, days: int, assessment: bool) -> Report:
         metrics=figures.measure(ctx, [], view),
         findings=find(ctx, figures.View(since))["findings"],
     )
-    with ctx.snapshot(since=since) as tasks:
+    with snapshot(ctx, since=since) as tasks:
         report |= {
             "now": _now(tasks),
             "throughput": _throughput(tasks, since, now, days),

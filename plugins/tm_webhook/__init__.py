@@ -6,7 +6,7 @@ plugin = Plugin(
     name="webhook",
     summary="Posts events to URLs of your choice, signed",
     hooks={
-        "event_handlers": Hook("tm_webhook.hooks"),
+        "event_handlers": Hook("tm_webhook.hooks", settings=("urls",)),
         "health_checks": Hook("tm_webhook.hooks"),
     },
     config={

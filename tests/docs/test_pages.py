@@ -64,3 +64,11 @@ def test_the_reference_is_what_the_code_says() -> None:
         encoding="utf-8",
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_each_room_of_the_kernel_is_in_the_architecture() -> None:
+    text = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
+    rooms = re.findall(r"^\| (`[^|]*) \|", text, re.MULTILINE)
+    told = [name for room in rooms for name in re.findall(r"`(\w+)/`", room)]
+    folders = [path.parent.name for path in (ROOT / "tm_core").glob("*/__init__.py")]
+    assert sorted(told) == sorted(folders)

@@ -12,10 +12,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tm_core.errors import ExpressionError
-from tm_core.language.expressions import Column, compile_filter, compile_sort, names, parse
+from tm_core.language.expressions import Column, compile_filter, compile_sort
+from tm_core.language.syntax import names, parse
 from tm_core.language.text import visible
 from tm_core.language.values import to_column
 from tm_core.model import Field
+from tm_core.storage.sqlite import SQLiteDialect
 
 NOW = datetime(2025, 3, 5, 10, 30, tzinfo=UTC)
 RANKS = ("low", "medium", "it's")
@@ -38,23 +40,9 @@ COLUMNS = {field.name: Column(f'task."{field.name}"', field) for field in FIELDS
 COLUMNS["git.branch"] = Column('task."who"', FIELDS[5])
 
 
-class Lite:
-    def contains(self, haystack_sql: str, needle_sql: str) -> str:
-        return f"instr({haystack_sql}, {needle_sql}) > 0"
-
-    def list_contains(self, column_sql: str, item_sql: str) -> str:
-        return f"EXISTS (SELECT 1 FROM json_each({column_sql}) WHERE value = {item_sql})"
-
-    def lower(self, text_sql: str) -> str:
-        return f"py_lower({text_sql})"
-
-    def upper(self, text_sql: str) -> str:
-        return f"py_upper({text_sql})"
-
-
 def database() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:")
-    for name, change in (("py_lower", str.lower), ("py_upper", str.upper)):
+    for name, change in (("unicode_lower", str.lower), ("unicode_upper", str.upper)):
         connection.create_function(
             name, 1, lambda text, change=change: None if text is None else change(text)
         )
@@ -68,7 +56,7 @@ DATABASE = database()
 
 
 def matches(text: str, **row: Any) -> bool:
-    where, params = compile_filter(text, COLUMNS, Lite(), NOW)
+    where, params = compile_filter(text, COLUMNS, SQLiteDialect(), NOW)
     DATABASE.execute("DELETE FROM task")
     stored = [to_column(field, row.get(field.name)) for field in FIELDS]
     DATABASE.execute(f"INSERT INTO task VALUES ({', '.join('?' * len(FIELDS))})", stored)
@@ -290,7 +278,9 @@ def test_sql_means_what_python_means(text: str, row: dict[str, Any]) -> None:
 @given(filters)
 def test_nothing_that_the_user_wrote_is_in_the_sql(text: str) -> None:
     try:
-        where, params = compile_filter(text.replace("'a'", "'needle'"), COLUMNS, Lite(), NOW)
+        where, params = compile_filter(
+            text.replace("'a'", "'needle'"), COLUMNS, SQLiteDialect(), NOW
+        )
     except ExpressionError as error:
         if "too deeply" not in error.message:
             raise
@@ -418,7 +408,7 @@ def test_values_are_read_as_their_field_reads_them(
 )
 def test_no_silent_nonsense(text: str, said: str) -> None:
     with pytest.raises(ExpressionError) as caught:
-        compile_filter(text, COLUMNS, Lite(), NOW)
+        compile_filter(text, COLUMNS, SQLiteDialect(), NOW)
     assert said in f"{caught.value.message} - {caught.value.hint}"
     assert visible(caught.value.message) == caught.value.message
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,8 +42,8 @@ from tm_core.api import (
     hookimpl,
 )
 from tm_core.command_line.invocation import Invocation
+from tm_core.hook_data import CommandEnd
 from tm_core.hookspecs import HOOKS
-from tm_core.model import CommandEnd
 from tm_core.storage.sqlite import SQLiteBackend
 from tm_core.testing import Cli
 
@@ -1388,3 +1389,29 @@ def test_when_filters_events_without_importing(
     assert "only_events" not in sys.modules
     tm.complete(task.id)
     assert sys.modules.pop("only_events")
+
+
+def test_a_hook_whose_settings_are_empty_is_not_offered(store: Open) -> None:
+    asked: list[str] = []
+
+    def task_validate(change: Change) -> tuple[Problem, ...]:
+        asked.append(change.after.title)
+        return ()
+
+    module = SimpleNamespace(task_validate=hookimpl(task_validate))
+    plugin = Plugin(
+        "probe",
+        "Made for a test",
+        hooks={"task_validate": Hook(module, settings=("urls", "path"))},
+        config={"urls": Setting("list", [], ""), "path": Setting("str", "", "")},
+    )
+    store(plugin).add("a")
+    store(plugin, settings=["probe.path=here"]).add("b")
+    assert asked == ["b"]
+
+
+def test_a_hook_cannot_depend_on_a_setting_that_is_not_declared(store: Open) -> None:
+    hook = Hook(SimpleNamespace(), settings=("url",))
+    plugin = Plugin("probe", "", hooks={"task_validate": hook})
+    with pytest.raises(PluginError, match="depends on the setting 'url', which it does not have"):
+        store(plugin)

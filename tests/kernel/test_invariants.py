@@ -84,10 +84,13 @@ def imports(tree: ast.AST, module: str, is_package: bool) -> Iterator[tuple[int,
 
 LAYERS = """
     record
-    errors  logs  model  configuration.cache  language.text  engine.figures  engine.privacy
-    storage.location  storage.chain  storage.known
+    storage.backend
+    errors  logs  model  hook_data
+    configuration.cache  language.text  engine.figures  engine.privacy
+    storage.location  storage.chain  storage.known  storage.statements
     language.when  language.syntax  configuration.yaml_file
     language.values  configuration.consent
+    language.terms
     language.expressions  language.checkers
     context
     engine.summary
@@ -113,6 +116,7 @@ LAYERS = """
     manager
     command_line.completion  command_line.run
     command_line.parameters
+    command_line.action_command
     api  command_line.invocation
     command_line.init  command_line.cli
     testing.backends  testing.clock  testing.command_line
@@ -156,6 +160,18 @@ def test_i1_the_package_itself_stands_above_nothing() -> None:
                 assert not isinstance(node, ast.Import | ast.ImportFrom) or (
                     isinstance(node, ast.ImportFrom) and node.module in ("__future__", "typing")
                 ), f"{path}:{node.lineno} imports at once"
+
+
+LARGE = {"storage.sqlite", "plugin_host.host", "engine.changes", "command_line.invocation"}
+"""Modules that are longer than others may be; none should join them."""
+
+
+def test_a_module_of_the_kernel_is_read_in_one_sitting() -> None:
+    lengths = {
+        module_name(path, KERNEL).removeprefix("tm_core."): len(path.read_text("utf-8").split("\n"))
+        for path in KERNEL.rglob("*.py")
+    }
+    assert {name for name, lines in lengths.items() if lines > 400} <= LARGE
 
 
 # I2

@@ -14,7 +14,7 @@ import pytest
 
 from tm_core import TaskManager
 from tm_core.api import Event, Hook, Plugin, hookimpl
-from tm_core.context import Exclusive
+from tm_core.storage.backend import Exclusive
 
 pytestmark = pytest.mark.every_backend
 

@@ -155,6 +155,16 @@ def test_a_bare_add_imports_no_plugin(tm: Any) -> None:
     assert not {"tm_core.language.expressions", "tm_core.language.syntax", "tm_core.api"} & modules
 
 
+def test_what_is_on_and_not_configured_is_not_imported(tm: Any) -> None:
+    tm("init")
+    for feature in ("webhook", "config-providers"):
+        tm("config", "enable", feature)
+    modules = imported(tm, "add", "x")
+    assert not {"pluggy", "tm_webhook", "tm_config_providers"} & modules
+    tm("config", "set", "--user", "webhook.urls", "http://127.0.0.1:9/")
+    assert "tm_webhook.hooks" in imported(tm, "add", "x")
+
+
 @pytest.mark.parametrize("verb", ["show", "update", "complete", "delete"])
 def test_the_other_verbs_import_nothing_dear(verb: str, tm: Any) -> None:
     tm("--safe", "init")

@@ -321,9 +321,9 @@ def main() -> NoReturn:
     """The console script. Leaves without the interpreter's clean-up: all is committed by then."""
     # A stream that the caller has closed is None; and its number must not go to another file.
     if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # open to the end
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # open to the end
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from tm_core.errors import TmError, UsageError
@@ -67,7 +68,7 @@ def _all(
     where: str,
     status: Sequence[str],
     yes: bool,
-    change: Callable[[str], Task],
+    change: Callable[..., Task],
 ) -> Bulk:
     """Change all tasks that match in one transaction, once somebody has agreed."""
     if not (yes or ctx.dry_run):
@@ -90,12 +91,25 @@ def _all(
         return Bulk(verb, len(ids), ctx.tasks.many(ids[:_PREVIEW]), True)
 
 
-def _one_or_all(task: str | None, where: str, **only_one: Any) -> None:
+def _one_or_all(
+    ctx: Context,
+    verb: str,
+    change: Callable[..., Task],
+    task: str | None,
+    where: str,
+    *,
+    yes: bool,
+    if_version: int | None,
+    status: Sequence[str] = (),
+) -> Task | Bulk:
+    """Change the one task that is named, or all that match."""
     if (task is None) == (not where):
         raise UsageError("which task?", "name one, or choose with --where")
-    wrong = [name for name, value in only_one.items() if value]
-    if where and wrong:
-        raise UsageError(f"--{wrong[0].replace('_', '-')} is for a single task")
+    if not where:
+        return change(task, if_version=if_version)
+    if if_version:
+        raise UsageError("--if-version is for a single task")
+    return _all(ctx, verb, where, status, yes, change)
 
 
 Where = Annotated[str, Param("All that match this filter, instead of one task")]
@@ -117,7 +131,7 @@ def list_tasks(
     where: Annotated[
         str, Param("A filter, such as \"priority == 'high' and assignee is None\"")
     ] = "",
-    status: Annotated[list[str], Param("Only this status; may be repeated", choices=STATUSES)] = [],  # noqa: B006
+    status: Annotated[list[str], Param("Only this status; may be repeated", choices=STATUSES)] = [],  # noqa: B006  # read only
     sort: Annotated[str, Param("Fields to sort by; a dash before one for descending")] = "",
     limit: Annotated[int | None, Param("At most so many; 0 for all", minimum=0)] = None,
     offset: Annotated[int, Param("Leave out so many first", minimum=0)] = 0,
@@ -172,21 +186,10 @@ def update(
     All that match are changed in one transaction, or none. They are shown first, and a person is
     asked; a script says --yes.
     """
-    _one_or_all(task, where, if_version=if_version)
-    if not fields:
+    if (task or where) and not fields:
         raise UsageError("nothing to change was given", "tm update --help lists the options")
-    fields = _emptied(fields)
-    if where:
-        return _all(
-            ctx,
-            "Update",
-            where,
-            (),
-            yes,
-            lambda each: ctx.tasks.update(each, force=force, **fields),
-        )
-    changed: Task = ctx.tasks.update(task, if_version=if_version, force=force, **fields)
-    return changed
+    change = partial(ctx.tasks.update, force=force, **_emptied(fields))
+    return _one_or_all(ctx, "Update", change, task, where, yes=yes, if_version=if_version)
 
 
 def _emptied(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -207,19 +210,10 @@ def complete(
 
     With --where: all open ones that match, as `tm update` does. Evidence is not measured then.
     """
-    _one_or_all(task, where, if_version=if_version)
-    fields = _emptied(fields)
-    if where:
-        return _all(
-            ctx,
-            "Complete",
-            where,
-            OPEN,
-            yes,
-            lambda each: ctx.tasks.complete(each, force=force, **fields),
-        )
-    completed: Task = ctx.tasks.complete(task, if_version=if_version, force=force, **fields)
-    return completed
+    change = partial(ctx.tasks.complete, force=force, **_emptied(fields))
+    return _one_or_all(
+        ctx, "Complete", change, task, where, yes=yes, if_version=if_version, status=OPEN
+    )
 
 
 def delete(
@@ -237,17 +231,5 @@ def delete(
 
     With --where: all that match, as `tm update` does.
     """
-    _one_or_all(task, where, if_version=if_version)
-    if where:
-        return _all(
-            ctx,
-            "Delete",
-            where,
-            (),
-            yes,
-            lambda each: ctx.tasks.delete(each, purge=purge, force=force, **_emptied(fields)),
-        )
-    deleted: Task = ctx.tasks.delete(
-        task, purge=purge, if_version=if_version, force=force, **_emptied(fields)
-    )
-    return deleted
+    change = partial(ctx.tasks.delete, purge=purge, force=force, **_emptied(fields))
+    return _one_or_all(ctx, "Delete", change, task, where, yes=yes, if_version=if_version)

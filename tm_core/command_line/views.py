@@ -95,34 +95,28 @@ def _told(value: Any, out: Output) -> str:
     return visible(str(value))
 
 
-def _bulk(bulk: Bulk, word: str, out: Output) -> None:
-    if bulk.done:
-        out.say(f"{bulk.matched} task(s) {word}")
+def _changed(result: Task | Bulk, word: str, out: Output) -> None:
+    if isinstance(result, Task):
+        out.say(f"Task {result.id} {word}")
         return
-    listed(Page(bulk.tasks, False, 0), out)
-    if bulk.matched > len(bulk.tasks):
-        out.say(f"... and {bulk.matched - len(bulk.tasks)} more")
+    if result.done:
+        out.say(f"{result.matched} task(s) {word}")
+        return
+    listed(Page(result.tasks, False, 0), out)
+    if result.matched > len(result.tasks):
+        out.say(f"... and {result.matched - len(result.tasks)} more")
 
 
 def updated(result: Task | Bulk, out: Output) -> None:
-    """A sentence; of many, the first ones."""
-    if isinstance(result, Bulk):
-        _bulk(result, "updated", out)
-        return
-    out.say(f"Task {result.id} updated")
+    """A sentence; of many that wait for an answer, the first ones."""
+    _changed(result, "updated", out)
 
 
 def completed(result: Task | Bulk, out: Output) -> None:
-    """A sentence; of many, the first ones."""
-    if isinstance(result, Bulk):
-        _bulk(result, "completed", out)
-        return
-    out.say(f"Task {result.id} completed")
+    """A sentence; of many that wait for an answer, the first ones."""
+    _changed(result, "completed", out)
 
 
 def deleted(result: Task | Bulk, out: Output) -> None:
-    """A sentence; of many, the first ones."""
-    if isinstance(result, Bulk):
-        _bulk(result, "deleted", out)
-        return
-    out.say(f"Task {result.id} deleted")
+    """A sentence; of many that wait for an answer, the first ones."""
+    _changed(result, "deleted", out)

@@ -1,1 +1,1 @@
-"""One change on its way through the hooks into the log, and out to the handlers."""
+"""What can be asked of a store, and each change on its way through the hooks and into the log."""

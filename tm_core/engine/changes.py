@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tm_core.errors import Conflict, InvalidValue, ValidationError, is_refusal
+from tm_core.hook_data import Problem
 from tm_core.language import values
 from tm_core.language.text import is_blank
 from tm_core.language.when import instant_now
-from tm_core.model import OPEN, Change, Problem, Task
+from tm_core.model import OPEN, Change, Task
 from tm_core.plugin_host.host import Host
 from tm_core.plugin_host.registry import Installed
 from tm_core.storage.sqlite import encode
@@ -261,7 +262,7 @@ class Changes:
             return
         self.types[event_type] = self.types.get(event_type, 0) + 1
         event = {
-            "id": new_event_id(),
+            "id": self.store.event_id(),
             "transaction_id": self.transaction_id,
             "at": self.now,
             "actor": self.actor,
@@ -315,8 +316,10 @@ class Changes:
             raise _Endless(f"changes bring each other about, more than {_DEEPEST} deep")
         change.caused = self._depth > 0
         self._depth += 1
+        # Where nothing is recorded yet, a savepoint is all that a transaction within one is.
+        bare = self.active and not (self.request or self.expected or self._recorders or self._held)
         try:
-            with self.transaction():
+            with self.store.savepoint() if bare else self.transaction():
                 for event in history:  # before its own: so the log stays in order
                     self._append_past(event, change.after.id)
                 self._apply(change, event_type)
@@ -328,7 +331,7 @@ class Changes:
         self.store.append_later(
             {
                 **event,
-                "id": new_event_id(),
+                "id": self.store.event_id(),
                 "transaction_id": self.transaction_id,
                 "task_id": task_id,
                 "data": {"imported": event["data"]},

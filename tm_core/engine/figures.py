@@ -1,4 +1,4 @@
-"""Figures about many values: what the dialects' `spread` gives, and findings drawn from figures."""
+"""Figures about many values: what an engine's `spread` gives, and findings drawn from figures."""
 
 from __future__ import annotations
 

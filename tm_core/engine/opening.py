@@ -14,7 +14,7 @@ from tm_core.storage.migrate import MigrationSet
 from tm_core.workspace import Workspace
 
 if TYPE_CHECKING:
-    from tm_core.context import Database
+    from tm_core.storage.backend import Database
 
 
 def locate(path: str, environ: Mapping[str, str] | None, *, create: bool) -> tuple[str, str]:

@@ -61,9 +61,8 @@ class Performer(Writer):
         method.__name__ = method_name(command)
         method.__doc__ = function.__doc__
         whole = inspect.signature(function)
-        method.__signature__ = whole.replace(  # type: ignore[attr-defined]
-            parameters=list(whole.parameters.values())[1:]
-        )
+        without_context = whole.replace(parameters=list(whole.parameters.values())[1:])
+        method.__signature__ = without_context  # type: ignore[attr-defined]  # inspect looks for it
         return method
 
     def perform(

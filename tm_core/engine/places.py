@@ -18,7 +18,7 @@ from tm_core.record import Record
 from tm_core.storage.store import Store
 
 if TYPE_CHECKING:
-    from tm_core.context import Row
+    from tm_core.storage.backend import Row
 
 _PAUSES = ("1m", "10m", "1h", "6h")
 _READ = (

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from tm_core.errors import FeatureDisabled, UsageError
-from tm_core.language.values import visible
-from tm_core.language.when import parse_instant
 from tm_core.model import Field, Plugin, Task
 from tm_core.record import Record
 from tm_core.storage.store import Store
@@ -17,9 +14,11 @@ from tm_core.workspace import Workspace
 from .changes import Changes
 
 if TYPE_CHECKING:
-    from tm_core.context import Database, Row, SQLDialect, Tasks
+    from tm_core.context import Tasks
+    from tm_core.storage.backend import Database, Row, SQLDialect
 
 _READING = ("SELECT", "WITH", "VALUES")
+_WRITING = ("INSERT INTO", "UPDATE", "DELETE FROM")
 
 
 class Session(Record):
@@ -204,14 +203,8 @@ class PluginContext:
         )
         return [item for _, item in found]
 
-    @contextmanager
-    def snapshot(self, *, since: str = "", until: str = "", by: str = "") -> Iterator[Snapshot]:
-        session = self._session()
-        tasks = Snapshot(
-            session, parse_instant(since) if since else "", parse_instant(until) if until else ""
-        )
-        with session.store.database.snapshot():
-            yield tasks.grouped(by)
+    def snapshot(self) -> AbstractContextManager[None]:
+        return self._session().store.database.snapshot()
 
     @property
     def features(self) -> Mapping[str, Plugin]:
@@ -229,113 +222,3 @@ class PluginContext:
 
     def progress(self, done: int, total: int) -> None:
         self._session().show_progress(done, total)
-
-
-_WRITING = ("INSERT INTO", "UPDATE", "DELETE FROM")
-_GROUPING = ("enum", "list", "bool", "task")
-_WORD = 200
-"""Texts of at most so many characters name something; longer ones tell something."""
-
-
-class Snapshot:
-    """Implements `tm_core.context.TaskSet`."""
-
-    def __init__(self, session: Session, since: str = "", until: str = "", by: str = "") -> None:
-        self._session = session
-        self.since = since
-        self.until = until
-        self.by = by
-
-    def __iter__(self) -> Iterator[Row]:
-        for task in self._session.tasks.select():
-            yield task.as_dict()
-
-    def __len__(self) -> int:
-        return self._session.store.count("status <> 'deleted'", ())
-
-    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        return self._session.store.database.query(sql, parameters)
-
-    @property
-    def dialect(self) -> SQLDialect:
-        return self._session.store.database.dialect
-
-    @property
-    def last_event(self) -> int:
-        return self._session.store.last_seq()
-
-    @property
-    def groupings(self) -> tuple[str, ...]:
-        fields = self._session.store.fields.values()
-        return tuple(field.name for field in fields if _groups(field))
-
-    def grouped(self, by: str) -> Snapshot:
-        return Snapshot(self._session, self.since, self.until, self._grouping(by) if by else "")
-
-    def _grouping(self, name: str) -> str:
-        """The field that is meant; `tag` means the field that has the option `--tag`."""
-        known = self._session.store.fields
-        wanted = name.strip().lower().replace("-", "_")
-        flag = "--" + wanted.replace("_", "-")
-        named = [known[wanted]] if wanted in known else []
-        for field in [*named, *(field for field in known.values() if flag in field.options)]:
-            if _groups(field):
-                return field.name
-        host = self._session.workspace.host
-        owner = "" if named else host.owner_of_option("add", wanted)
-        owner = owner or ("" if named else host.owner_of_option("add", flag))
-        if owner:
-            raise FeatureDisabled(owner)
-        raise UsageError(
-            f"tasks cannot be grouped by '{visible(name)}'",
-            f"known: {', '.join(self.groupings)}",
-        )
-
-    def within(self, instant: str) -> str:
-        # Both are in canonical form, which holds no quote.
-        bounds = [f"{instant} >= '{self.since}'"] if self.since else []
-        bounds += [f"{instant} < '{self.until}'"] if self.until else []
-        return " AND ".join(bounds) or "1 = 1"
-
-    def aggregate(
-        self,
-        figures: str,
-        *,
-        tables: str = "task",
-        join: str = "",
-        where: str = "",
-        at: str = "",
-        parameters: Sequence[Any] = (),
-    ) -> tuple[Row, dict[str, Row]]:
-        conditions = [each for each in (where, self.within(at) if at else "") if each]
-        condition = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        whole = self.query(f"SELECT {figures} FROM {tables}{condition}", parameters)[0]
-        if not self.by:
-            return whole, {}
-        column = f'task."{self.by}"'
-        source = f"{tables} {join}"
-        if self._session.store.fields[self.by].type == "list":
-            source += f" CROSS JOIN {self.dialect.list_items(column)} AS grouping_item"
-            column = "grouping_item.value"
-        rows = self.query(
-            f"SELECT {column} AS grouping_key, {figures} FROM {source}"
-            f" WHERE {' AND '.join([*conditions, f'{column} IS NOT NULL'])} GROUP BY {column}",
-            parameters,
-        )
-        return whole, {str(r.pop("grouping_key")): r for r in rows}
-
-    def measure(
-        self, figures: str, shape: Callable[[Row], dict[str, Any]], **options: Any
-    ) -> dict[str, Any]:
-        whole, groups = self.aggregate(figures, **options)
-        found = shape(whole)
-        if self.by:
-            found[f"by_{self.by}"] = {name: shape(groups[name]) for name in sorted(groups)}
-        return found
-
-
-def _groups(field: Field) -> bool:
-    """Whether the field's values make groups worth counting."""
-    if field.type == "str":
-        return field.name != "id" and field.max_length is not None and field.max_length <= _WORD
-    return field.type in _GROUPING

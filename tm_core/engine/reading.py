@@ -16,8 +16,9 @@ from .plugin_context import PluginContext, Session
 from .privacy import readable
 
 if TYPE_CHECKING:
-    from tm_core.context import Database, Event, Row
+    from tm_core.context import Event
     from tm_core.storage.archive import Archive, Archives
+    from tm_core.storage.backend import Database, Row
 
 
 class Reader:

@@ -132,17 +132,13 @@ class Writer(Reader):
 
     def _blank(self) -> dict[str, Any]:
         now = self._changes.now
-        return (
-            dict.fromkeys(self.store.fields)
-            | self.store.defaults
-            | {
-                "id": "",
-                "created_by": self.actor,
-                "created_at": now,
-                "updated_at": now,
-                "version": 1,
-            }
-        )
+        return {
+            **self.store.blank,
+            "created_by": self.actor,
+            "created_at": now,
+            "updated_at": now,
+            "version": 1,
+        }
 
     def update(
         self, task_id: str, *, if_version: int | None = None, force: bool = False, **fields: Any
@@ -292,11 +288,12 @@ class Writer(Reader):
         details: dict[str, Any] = {}
         options: dict[str, Any] = {}
         stored, virtual = self.store.fields, self.host.fields_on("add")
+        checkers = self.store.checkers
         for name, value in record.items():
             if value is None:
                 continue
             if name in stored:
-                given[name] = self.store.check(name, value)
+                given[name] = checkers[name](value)
             elif name in virtual:
                 options[name] = values.check(virtual[name], value)
             else:

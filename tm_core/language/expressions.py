@@ -12,19 +12,35 @@ that the caller gave for them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from tm_core.errors import ExpressionError, InvalidValue
 from tm_core.model import Field
 from tm_core.record import Record
 
-from .syntax import FUNCTIONS as FUNCTIONS
-from .syntax import dotted_name as dotted_name
-from .syntax import names as names
-from .syntax import parse as parse
+from .syntax import dotted_name, parse
+from .terms import (
+    KINDS,
+    TEXTS,
+    Term,
+    affix,
+    as_value,
+    check_nesting,
+    double,
+    expect,
+    floor,
+    joined,
+    literal,
+    mismatch,
+    named,
+    negated,
+    rank,
+    rounded,
+    source,
+    value_of,
+)
 from .text import nearest, quote
 from .values import check
 from .when import parse_instant
@@ -32,38 +48,12 @@ from .when import parse_instant
 if TYPE_CHECKING:
     import ast
 
-_KINDS = {
-    "str": "text",
-    "task": "text",
-    "int": "number",
-    "float": "number",
-    "duration": "number",
-    "bool": "truth",
-    "datetime": "instant",
-    "enum": "enum",
-    "json": "json",
-    "list": "list",
-}
-_TEXTS = ("text", "enum")
-_ARTICLES = {
-    "text": "text",
-    "enum": "text",
-    "number": "a number",
-    "truth": "a condition",
-    "instant": "a date or time",
-    "list": "a list",
-    "json": "JSON",
-    "none": "None",
-}
+    from tm_core.storage.backend import SQLDialect
+
 _COMPARISONS = {"Eq": "=", "NotEq": "<>", "Lt": "<", "LtE": "<=", "Gt": ">", "GtE": ">="}
 _MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _ARITHMETIC = {"Add": "+", "Sub": "-", "Mult": "*"}
 _CONSTANTS = {"true": "True", "false": "False", "none": "None", "null": "None"}
-
-# SQLite's parser gives up at a stack of 100. An opening parenthesis needs up to 3 places, and
-# one of a subquery up to 6; a bit is left to the caller.
-_STACK = 88
-_NESTING = re.compile(r"'(?:[^']|'')*'|\(SELECT\b|\(|\)")
 
 
 class Column(Record):
@@ -73,29 +63,10 @@ class Column(Record):
     field: Field
 
 
-class Dialect(Protocol):
-    """What SQL engines write differently. Every argument and result is an SQL expression.
-
-    Arguments may hold parameters: each is in the result exactly once, and in this order.
-    """
-
-    def contains(self, haystack_sql: str, needle_sql: str) -> str:
-        """Whether the text holds the other; case-sensitive, and true for an empty needle."""
-
-    def list_contains(self, column_sql: str, item_sql: str) -> str:
-        """Whether the JSON list in the column holds the text."""
-
-    def lower(self, text_sql: str) -> str:
-        """The text in lower case, beyond ASCII too."""
-
-    def upper(self, text_sql: str) -> str:
-        """The text in upper case, beyond ASCII too."""
-
-
 def compile_filter(
     text: str,
     columns: Mapping[str, Column],
-    dialect: Dialect,
+    dialect: SQLDialect,
     now: datetime | None = None,
 ) -> tuple[str, list[object]]:
     """The condition of a WHERE clause and its parameters, in order.
@@ -105,7 +76,7 @@ def compile_filter(
     say. The choices of an enum are ordered as its field lists them.
     """
     condition = _Compiler(columns, dialect, now).condition(parse(text))
-    _check_nesting(condition.sql)
+    check_nesting(condition.sql)
     return condition.sql, list(condition.params)
 
 
@@ -126,7 +97,7 @@ def compile_sort(text: str, columns: Mapping[str, Column]) -> str:
         if column.field.type in ("json", "list"):
             raise ExpressionError(f"cannot sort by {name}: it is a {column.field.type}")
         sql = (
-            _rank(column.sql, column.field)
+            rank(column.sql, column.field)
             if column.field.type == "enum" and column.field.choices
             else column.sql
         )
@@ -134,37 +105,25 @@ def compile_sort(text: str, columns: Mapping[str, Column]) -> str:
     return ", ".join(orders.values())
 
 
-class _Term(Record):
-    """A part of the expression in SQL, and what it is in the language."""
-
-    kind: str
-    sql: str
-    params: tuple[object, ...] = ()
-    field: Field | None = None
-    """For a column."""
-    literal: bool = False
-    """The only parameter is a value that the user wrote."""
-
-
 class _Compiler:
     def __init__(
-        self, columns: Mapping[str, Column], dialect: Dialect, now: datetime | None
+        self, columns: Mapping[str, Column], dialect: SQLDialect, now: datetime | None
     ) -> None:
         self.columns = columns
         self.dialect = dialect
         self.now = now
 
-    def condition(self, node: ast.expr) -> _Term:
+    def condition(self, node: ast.expr) -> Term:
         """A condition that may be NULL for false, as WHERE, AND and OR take it."""
         term = self.term(node)
         if term.kind != "truth":
             raise ExpressionError(
-                f"{_source(node)} is {_named(term)}, not a condition",
+                f"{source(node)} is {named(term)}, not a condition",
                 "compare it with something, such as == or is not None",
             )
         return term
 
-    def term(self, node: ast.expr) -> _Term:
+    def term(self, node: ast.expr) -> Term:
         import ast
 
         name = dotted_name(node)
@@ -172,12 +131,12 @@ class _Compiler:
             return self.column(name)
         match node:
             case ast.Constant():
-                return _literal(node.value)
+                return literal(node.value)
             case ast.BoolOp():
                 word = " AND " if isinstance(node.op, ast.And) else " OR "
-                return _joined("truth", word, [self.condition(value) for value in node.values])
+                return joined("truth", word, [self.condition(value) for value in node.values])
             case ast.UnaryOp(op=ast.Not()):
-                return _not(self.condition(node.operand))
+                return negated(self.condition(node.operand))
             case ast.UnaryOp():
                 return self.negative(node.operand)
             case ast.BinOp():
@@ -188,7 +147,7 @@ class _Compiler:
                 return self.call(node)
         raise AssertionError(f"{type(node).__name__} in a checked tree")
 
-    def column(self, name: str) -> _Term:
+    def column(self, name: str) -> Term:
         if name not in self.columns:
             if name.lower() in _CONSTANTS:
                 hint = f"write {_CONSTANTS[name.lower()]}"
@@ -197,37 +156,37 @@ class _Compiler:
                 hint += f"; text goes in quotes: '{name}'"
             raise ExpressionError(f"there is no field {quote(name)}", hint)
         sql, field = self.columns[name]
-        kind = _KINDS[field.type]
+        kind = KINDS[field.type]
         if kind == "enum" and not field.choices:
             kind = "text"
-        return _Term(kind, f"({sql} <> 0)" if kind == "truth" else sql, (), field)
+        return Term(kind, f"({sql} <> 0)" if kind == "truth" else sql, (), field)
 
-    def negative(self, node: ast.expr) -> _Term:
-        term = _expect(self.term(node), node, "number")
+    def negative(self, node: ast.expr) -> Term:
+        term = expect(self.term(node), node, "number")
         if term.literal:
-            return _literal(-_value(term))
-        return _Term("number", f"(- {_double(term)})", term.params)
+            return literal(-value_of(term))
+        return Term("number", f"(- {double(term)})", term.params)
 
-    def arithmetic(self, node: ast.BinOp) -> _Term:
+    def arithmetic(self, node: ast.BinOp) -> Term:
         operator = type(node.op).__name__
         left, right = self.term(node.left), self.term(node.right)
-        if operator == "Add" and left.kind in _TEXTS:
-            return _joined("text", " || ", [left, _expect(right, node.right, *_TEXTS)])
-        _expect(left, node.left, "number")
-        _expect(right, node.right, "number")
-        a, b = _double(left), _double(right)
+        if operator == "Add" and left.kind in TEXTS:
+            return joined("text", " || ", [left, expect(right, node.right, *TEXTS)])
+        expect(left, node.left, "number")
+        expect(right, node.right, "number")
+        a, b = double(left), double(right)
         if operator in _ARITHMETIC:
             sql = f"({a} {_ARITHMETIC[operator]} {b})"
         elif operator == "Div":
             sql = f"({a} / NULLIF({b}, 0))"
         elif operator == "FloorDiv":
-            sql = _FLOOR.format(x=f"{a} / NULLIF({b}, 0)")
+            sql = floor(f"{a} / NULLIF({b}, 0)")
         else:
-            floor = _FLOOR.format(x="q.a / NULLIF(q.b, 0)")
-            sql = f"(SELECT q.a - q.b * {floor} FROM (SELECT {a} AS a, {b} AS b) AS q)"
-        return _Term("number", sql, left.params + right.params)
+            whole = floor("q.a / NULLIF(q.b, 0)")
+            sql = f"(SELECT q.a - q.b * {whole} FROM (SELECT {a} AS a, {b} AS b) AS q)"
+        return Term("number", sql, left.params + right.params)
 
-    def comparison(self, node: ast.Compare) -> _Term:
+    def comparison(self, node: ast.Compare) -> Term:
         import ast
 
         operators = [type(operator).__name__ for operator in node.ops]
@@ -239,267 +198,150 @@ class _Compiler:
                 found = self.member(node.left, right.elts)
             else:
                 found = self.within(node.left, right)
-            return found if operators[0] == "In" else _not(found)
+            return found if operators[0] == "In" else negated(found)
         nodes = [node.left, *node.comparators]
         if not all(operator in _COMPARISONS for operator in operators):
-            raise ExpressionError(f"{_source(node)} mixes is or in with others", "join them by and")
+            raise ExpressionError(f"{source(node)} mixes is or in with others", "join them by and")
         terms = [self.term(operand) for operand in nodes]
         if len(operators) > 1 and any(term.kind == "truth" for term in terms):
-            raise ExpressionError(f"{_source(node)} is a chain of conditions", "join them by and")
+            raise ExpressionError(f"{source(node)} is a chain of conditions", "join them by and")
         pairs = [
             self.pair(_COMPARISONS[operator], left, right, node)
             for operator, left, right in zip(operators, terms, terms[1:], strict=False)
         ]
-        return pairs[0] if len(pairs) == 1 else _joined("truth", " AND ", pairs)
+        return pairs[0] if len(pairs) == 1 else joined("truth", " AND ", pairs)
 
-    def missing(self, node: ast.expr, wanted: bool) -> _Term:
+    def missing(self, node: ast.expr, wanted: bool) -> Term:
         term = self.term(node)
         if term.literal or (term.kind in ("truth", "none") and term.field is None):
-            raise ExpressionError(f"{_source(node)} is never missing", "only a field can be None")
-        return _Term("truth", f"({term.sql} IS {'' if wanted else 'NOT '}NULL)", term.params)
+            raise ExpressionError(f"{source(node)} is never missing", "only a field can be None")
+        return Term("truth", f"({term.sql} IS {'' if wanted else 'NOT '}NULL)", term.params)
 
-    def member(self, node: ast.expr, items: list[ast.expr]) -> _Term:
-        left = _expect(self.term(node), node, "number", "instant", *_TEXTS)
+    def member(self, node: ast.expr, items: list[ast.expr]) -> Term:
+        left = expect(self.term(node), node, "number", "instant", *TEXTS)
         if not items:
-            return _literal(False)
+            return literal(False)
         rights = [self.matched(left, self.term(item), node) for item in items]
         if left.kind == "instant":
-            return _joined("truth", " OR ", [self.instant("=", left, right) for right in rights])
+            return joined("truth", " OR ", [self.instant("=", left, right) for right in rights])
         params = left.params + tuple(param for right in rights for param in right.params)
-        return _Term("truth", f"({left.sql} IN ({', '.join('?' * len(rights))}))", params)
+        return Term("truth", f"({left.sql} IN ({', '.join('?' * len(rights))}))", params)
 
-    def within(self, node: ast.expr, whole: ast.expr) -> _Term:
+    def within(self, node: ast.expr, whole: ast.expr) -> Term:
         item, container = self.term(node), self.term(whole)
         if container.literal and not item.literal:
             raise ExpressionError(
-                f"{_source(whole)} after in is one text, not a list",
-                f"write ({_value(container)!r},)",
+                f"{source(whole)} after in is one text, not a list",
+                f"write ({value_of(container)!r},)",
             )
         return self.contained(item, container, node, whole)
 
-    def contained(self, item: _Term, whole: _Term, node: ast.expr, whole_node: ast.expr) -> _Term:
-        _expect(item, node, *_TEXTS)
-        _expect(whole, whole_node, "list", *_TEXTS)
+    def contained(self, item: Term, whole: Term, node: ast.expr, whole_node: ast.expr) -> Term:
+        expect(item, node, *TEXTS)
+        expect(whole, whole_node, "list", *TEXTS)
         test = self.dialect.list_contains if whole.kind == "list" else self.dialect.contains
-        return _Term("truth", f"({test(whole.sql, item.sql)})", whole.params + item.params)
+        return Term("truth", f"({test(whole.sql, item.sql)})", whole.params + item.params)
 
-    def pair(self, operator: str, left: _Term, right: _Term, node: ast.expr) -> _Term:
+    def pair(self, operator: str, left: Term, right: Term, node: ast.expr) -> Term:
         if left.literal and not right.literal:
             left, right, operator = right, left, _MIRRORED[operator]
         right = self.matched(left, right, node)
         if operator == "<>":
-            return _not(self.pair("=", left, right, node))
+            return negated(self.pair("=", left, right, node))
         if left.kind == "instant":
             return self.instant(operator, left, right)
         a, b, params = left.sql, right.sql, left.params + right.params
         if operator != "=":
             if left.kind == "truth":
-                raise ExpressionError(f"{_source(node)} orders conditions", "use == or !=")
+                raise ExpressionError(f"{source(node)} orders conditions", "use == or !=")
             if left.kind != right.kind:
-                raise _mismatch(left, right, node)
+                raise mismatch(left, right, node)
             if left.kind == "enum" and left.field:
-                a = _rank(a, left.field)
-                b = _rank(b, right.field or left.field)
+                a = rank(a, left.field)
+                b = rank(b, right.field or left.field)
         elif left.kind == "truth":
-            a, b = _compared(left), _compared(right)
-        return _Term("truth", f"({a} {operator} {b})", params)
+            a, b = as_value(left), as_value(right)
+        return Term("truth", f"({a} {operator} {b})", params)
 
-    def matched(self, left: _Term, right: _Term, node: ast.expr) -> _Term:
+    def matched(self, left: Term, right: Term, node: ast.expr) -> Term:
         """The right side of a comparison, as a value of the kind that the left one has."""
         if "none" in (left.kind, right.kind):
-            raise ExpressionError(f"{_source(node)} compares with None", "use is None")
+            raise ExpressionError(f"{source(node)} compares with None", "use is None")
         for term in (left, right):
             if term.kind in ("list", "json"):
                 usual = "use 'text' in it, or is None" if term.kind == "list" else "use is None"
-                raise ExpressionError(f"{_source(node)} compares {_named(term)}", usual)
+                raise ExpressionError(f"{source(node)} compares {named(term)}", usual)
         field = left.field
         if right.literal and right.kind == "text":
             if left.kind == "instant":
                 return right
             if field and (left.kind == "enum" or field.type == "duration"):
                 try:
-                    value = check(field._replace(minimum=None, maximum=None), _value(right))
+                    value = check(field._replace(minimum=None, maximum=None), value_of(right))
                 except InvalidValue as error:
                     raise ExpressionError(error.message, error.hint) from None
-                return _literal(value)._replace(kind=left.kind)
+                return literal(value)._replace(kind=left.kind)
         if left.kind == right.kind == "enum" and left.field and right.field:
             if left.field.choices == right.field.choices:
                 return right
-        elif left.kind == right.kind or {left.kind, right.kind} == set(_TEXTS):
+        elif left.kind == right.kind or {left.kind, right.kind} == set(TEXTS):
             return right
-        raise _mismatch(left, right, node)
+        raise mismatch(left, right, node)
 
-    def instant(self, operator: str, left: _Term, right: _Term) -> _Term:
+    def instant(self, operator: str, left: Term, right: Term) -> Term:
         if right.kind == "instant":
-            return _Term(
-                "truth", f"({left.sql} {operator} {right.sql})", left.params + right.params
-            )
+            return Term("truth", f"({left.sql} {operator} {right.sql})", left.params + right.params)
         try:
             first, last = (
-                parse_instant(_value(right), now=self.now, day_end=end) for end in (False, True)
+                parse_instant(value_of(right), now=self.now, day_end=end) for end in (False, True)
             )
         except InvalidValue as error:
             raise ExpressionError(error.message, error.hint) from None
         if operator != "=" or first == last:
             bound = last if operator in ("<=", ">") else first
-            return _Term("truth", f"({left.sql} {operator} ?)", (*left.params, bound))
+            return Term("truth", f"({left.sql} {operator} ?)", (*left.params, bound))
         sql = f"({left.sql} >= ? AND {left.sql} <= ?)"
-        return _Term("truth", sql, (*left.params, first, *left.params, last))
+        return Term("truth", sql, (*left.params, first, *left.params, last))
 
-    def call(self, node: ast.Call) -> _Term:
+    def call(self, node: ast.Call) -> Term:
         name = dotted_name(node.func)
         args = [self.term(arg) for arg in node.args]
         first = args[0]
         if name in ("min", "max"):
             return self.extreme(name.upper(), args, node)
         if name in ("abs", "round"):
-            _expect(first, node.args[0], "number")
+            expect(first, node.args[0], "number")
             if name == "abs":
-                return _Term("number", f"ABS({_double(first)})", first.params)
-            return _round(first, _value(args[1]) if args[1:] else 0)
+                return Term("number", f"ABS({double(first)})", first.params)
+            return rounded(first, value_of(args[1]) if args[1:] else 0)
         if name == "contains":
             return self.contained(args[1], first, node.args[1], node.args[0])
         for arg, part in zip(args, node.args, strict=True):
-            _expect(arg, part, *_TEXTS)
+            expect(arg, part, *TEXTS)
         if name in ("lower", "upper"):
             change = self.dialect.lower if name == "lower" else self.dialect.upper
-            return _Term("text", change(first.sql), first.params)
+            return Term("text", change(first.sql), first.params)
         if name == "length":
             sql = f"CAST(LENGTH({first.sql}) AS DOUBLE PRECISION)"
-            return _Term("number", sql, first.params)
-        return _affix(first, args[1], at_end=name == "endswith")
+            return Term("number", sql, first.params)
+        return affix(first, args[1], at_end=name == "endswith")
 
-    def extreme(self, function: str, args: list[_Term], node: ast.Call) -> _Term:
+    def extreme(self, function: str, args: list[Term], node: ast.Call) -> Term:
         kind = args[0].kind
         if kind not in ("number", "text", "instant") or any(arg.kind != kind for arg in args):
             raise ExpressionError(
-                f"{_source(node)} compares different kinds",
+                f"{source(node)} compares different kinds",
                 "min and max take only numbers, only text, or only times",
             )
-        values = [_double(arg) if kind == "number" else arg.sql for arg in args]
+        values = [double(arg) if kind == "number" else arg.sql for arg in args]
         # The scalar functions of SQLite and PostgreSQL differ in what they do with NULL.
         rows = " UNION ALL SELECT ".join([f"{values[0]} AS v", *values[1:]])
         sql = (
             f"(SELECT CASE WHEN COUNT(q.v) = {len(args)} THEN {function}(q.v) END"
             f" FROM (SELECT {rows}) AS q)"
         )
-        return _Term(kind, sql, tuple(param for arg in args for param in arg.params))
-
-
-# PostgreSQL rounds where SQLite truncates, so that both need the correction. Beyond 2**53 every
-# number is whole. A subquery holds the value, because parameters must not occur twice.
-_FLOOR = (
-    "(SELECT CASE WHEN p.v BETWEEN -9e15 AND 9e15 THEN CAST(CAST(p.v AS BIGINT)"
-    " - CASE WHEN CAST(p.v AS BIGINT) > p.v THEN 1 ELSE 0 END AS DOUBLE PRECISION)"
-    " ELSE p.v END FROM (SELECT {x} AS v) AS p)"
-)
-
-
-def _round(term: _Term, digits: int) -> _Term:
-    """Halves go to the even neighbour, as in Python."""
-    value, params = _double(term), term.params
-    if digits:
-        value, params = f"{value} * ?", (*params, 10.0**digits)
-    floor = _FLOOR.format(x="q.v")
-    sql = (
-        "(SELECT CASE WHEN r.v - r.f > 0.5 OR (r.v - r.f = 0.5 AND CAST(r.f AS BIGINT) & 1 = 1)"
-        f" THEN r.f + 1 ELSE r.f END FROM (SELECT q.v AS v, {floor} AS f"
-        f" FROM (SELECT {value} AS v) AS q) AS r)"
-    )
-    if digits:
-        sql, params = f"({sql} / ?)", (*params, 10.0**digits)
-    return _Term("number", sql, params)
-
-
-def _affix(text: _Term, affix: _Term, *, at_end: bool) -> _Term:
-    a, b = text.sql, affix.sql
-    if not at_end:
-        sql = f"(SUBSTR({a}, 1, LENGTH({b})) = {b})"
-        return _Term("truth", sql, text.params + affix.params * 2)
-    sql = f"(LENGTH({a}) >= LENGTH({b}) AND SUBSTR({a}, LENGTH({a}) - LENGTH({b}) + 1) = {b})"
-    return _Term("truth", sql, text.params + affix.params + text.params * 2 + affix.params * 2)
-
-
-def _literal(value: Any) -> _Term:
-    if value is None:
-        return _Term("none", "NULL")
-    if isinstance(value, bool):
-        return _Term("truth", "TRUE" if value else "FALSE")
-    return _Term("text" if isinstance(value, str) else "number", "?", (value,), literal=True)
-
-
-def _value(literal: _Term) -> Any:
-    return literal.params[0]
-
-
-def _joined(kind: str, between: str, terms: list[_Term]) -> _Term:
-    sql = between.join(term.sql for term in terms)
-    return _Term(kind, f"({sql})", tuple(param for term in terms for param in term.params))
-
-
-def _not(term: _Term) -> _Term:
-    return _Term("truth", f"(NOT COALESCE({term.sql}, FALSE))", term.params)
-
-
-def _compared(term: _Term) -> str:
-    """A condition as a value: NULL only where a field has none."""
-    return term.sql if term.field else f"COALESCE({term.sql}, FALSE)"
-
-
-def _double(term: _Term) -> str:
-    # What is computed is one already.
-    is_double = term.field is None and not term.literal
-    return term.sql if is_double else f"CAST({term.sql} AS DOUBLE PRECISION)"
-
-
-def _rank(sql: str, field: Field) -> str:
-    # Choices come from a manifest or the configuration, but may hold quotes all the same.
-    cases = " ".join(
-        f"WHEN {_quoted(choice)} THEN {rank}" for rank, choice in enumerate(field.choices)
-    )
-    return f"CASE {sql} {cases} END"
-
-
-def _quoted(choice: str) -> str:
-    return "'" + choice.replace("'", "''") + "'"
-
-
-def _expect(term: _Term, node: ast.expr, *kinds: str) -> _Term:
-    if term.kind not in kinds:
-        wanted = " or ".join(dict.fromkeys(_ARTICLES[kind] for kind in kinds))
-        raise ExpressionError(f"{_source(node)} is {_named(term)}, not {wanted}")
-    return term
-
-
-def _named(term: _Term) -> str:
-    return _ARTICLES[term.kind]
-
-
-def _source(node: ast.expr) -> str:
-    import ast
-
-    return quote(ast.unparse(node))
-
-
-def _mismatch(left: _Term, right: _Term, node: ast.expr) -> ExpressionError:
-    names = [
-        f"{term.field.name} ({term.field.type})" if term.field else _named(term)
-        for term in (left, right)
-    ]
-    return ExpressionError(f"{_source(node)} compares {names[0]} with {names[1]}")
+        return Term(kind, sql, tuple(param for arg in args for param in arg.params))
 
 
 def _known(columns: Mapping[str, Column]) -> str:
     return "the fields are " + ", ".join(sorted(columns))
-
-
-def _check_nesting(sql: str) -> None:
-    depth, costs = 0, []
-    for match in _NESTING.finditer(sql):
-        if match[0].startswith("("):
-            costs.append(3 if match[0] == "(" else 6)
-            depth += costs[-1]
-            if depth > _STACK:
-                raise ExpressionError("the filter is nested too deeply", "split it into several")
-        elif match[0] == ")":
-            depth -= costs.pop()

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
-from tm_core.model import Failure
+from tm_core.hook_data import Failure
 from tm_core.record import Record
 
 from .registry import Installed

@@ -9,9 +9,10 @@ from typing import Any
 
 from tm_core.configuration.config import Config
 from tm_core.errors import FeatureDisabled, PluginError, TmError
+from tm_core.hook_data import Failure
 from tm_core.language import values
 from tm_core.logs import log
-from tm_core.model import TASK_FIELDS, Action, Command, Failure, Field, Hook, Plugin
+from tm_core.model import TASK_FIELDS, Action, Command, Field, Hook, Plugin
 from tm_core.record import Record
 from tm_core.storage.migrate import MigrationSet
 
@@ -135,8 +136,18 @@ class Host:
                 name: (one, where)
                 for name, one in self.enabled.items()
                 if (where := self.manifest(name).hooks.get(hook)) is not None
+                and self._has_something_to_do(name, where)
             }
         return found
+
+    def _has_something_to_do(self, name: str, where: Hook) -> bool:
+        if not where.settings:
+            return True
+        try:
+            settings = self.settings(name)
+        except TmError:  # it is loaded, and then told what is wrong
+            return True
+        return any(settings[each] for each in where.settings)
 
     def manifests(self) -> list[Plugin]:
         """The manifests of all plugins that can be used, on or off."""
@@ -149,9 +160,7 @@ class Host:
     def drop(self, name: str, cause: str) -> None:
         """Turn a plugin off for this process, because the store cannot serve it."""
         del self.enabled[name]
-        self._declaring.clear()
-        self._found.clear()
-        self._cared.clear()
+        self._forget_hooks()
         self.dropped[name] = cause
         self._declared = None
 
@@ -163,6 +172,12 @@ class Host:
         """Take over a configuration with further layers; it does not choose plugins."""
         self.config = config
         self._declared = None
+        self._forget_hooks()
+
+    def _forget_hooks(self) -> None:
+        self._declaring.clear()
+        self._found.clear()
+        self._cared.clear()
 
     # What is declared
 

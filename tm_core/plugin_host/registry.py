@@ -29,7 +29,7 @@ LOCK_FILE = "plugins.lock"
 _LONG = 0.5
 """Seconds of work that are worth a word."""
 OWN_DISTRIBUTION = "task-orchestrator"
-_FORMAT = 3
+_FORMAT = 4
 _NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 _FIELD_NAME = r"[a-z][a-z0-9_]*"
 
@@ -276,6 +276,9 @@ def manifest_fault(manifest: object, name: str) -> str:
             return f"there is no hook '{hook}'"
         if not isinstance(where, Hook):
             return f"hook '{hook}' is not given as Hook(...)"
+        for setting in where.settings:
+            if setting not in manifest.config:
+                return f"hook '{hook}' depends on the setting '{setting}', which it does not have"
     for field in manifest.fields:
         if not isinstance(field, Field) or field.type not in FIELD_TYPES:
             return f"field {field!r} is not of a known type"
@@ -314,7 +317,10 @@ def _manifest(row: list[Any]) -> Plugin:
         summary,
         api if isinstance(api, int) else (api[0], api[1]),
         tuple([Field(*map(_frozen, item)) for item in fields]),
-        {name: Hook(target, tuple(when)) for name, (target, when) in hooks.items()},
+        {
+            name: Hook(target, tuple(when), tuple(needed))
+            for name, (target, when, needed) in hooks.items()
+        },
         {name: Action(*item) for name, item in actions.items()},
         {name: Command(*item) for name, item in commands.items()},
         {

@@ -19,7 +19,7 @@ from tm_core.record import Record
 from .chain import event_digest, next_head
 
 if TYPE_CHECKING:
-    from tm_core.context import Database, Row
+    from .backend import Database, Row
 
 FOLDER = "archive"
 _COLUMNS = (

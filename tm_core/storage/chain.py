@@ -19,7 +19,7 @@ try:
     from _sha2 import sha256  # type: ignore[import-not-found]  # from Python 3.12 on
 except ImportError:
     try:
-        from _sha256 import sha256  # type: ignore[import-not-found]
+        from _sha256 import sha256  # type: ignore[import-not-found]  # up to 3.11
     except ImportError:
         from hashlib import sha256
 

@@ -17,7 +17,7 @@ from tm_core.logs import log
 from tm_core.record import Record
 
 if TYPE_CHECKING:
-    from tm_core.context import Database, Row
+    from .backend import Database, Row
 
 BOOKKEEPING = (
     """CREATE TABLE IF NOT EXISTS migration (

@@ -41,6 +41,8 @@ _TABLE = re.compile(r"CREATE\s+(?:VIRTUAL\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?\
 _IMPORTED = """
 import importlib, sys
 import tm_core.api
+for name in tm_core.api.__all__:  # which imports where each comes from
+    getattr(tm_core.api, name)
 before = set(sys.modules)
 importlib.import_module(sys.argv[1])
 print(*sorted(set(sys.modules) - before), sep="\\n")

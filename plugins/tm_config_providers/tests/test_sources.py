@@ -303,14 +303,22 @@ def test_a_broken_file_stops_nothing_unless_it_is_required(cli: Cli) -> None:
     assert "required plugin 'config-providers'" in cli("add", "y", code=8).err
 
 
-@pytest.mark.parametrize("on", [False, True])
-def test_off_it_is_not_even_imported(on: bool, tm_environ: Path) -> None:
+@pytest.mark.parametrize(
+    ("settings", "needed"),
+    [
+        ([], False),
+        (["plugins.enable=config-providers"], False),
+        (["plugins.enable=config-providers", f'{SETTING}=[{{"kind": "database"}}]'], True),
+    ],
+)
+def test_without_sources_it_is_not_even_imported(
+    settings: list[str], needed: bool, tm_environ: Path
+) -> None:
     code = (
         "import sys; from tm_core.api import TaskManager\n"
         "TaskManager.open('.', create=True, settings=sys.argv[1:]).add('x')\n"
         "print(any(name.startswith('tm_config_providers') for name in sys.modules))"
     )
-    settings = ["plugins.enable=config-providers"] if on else []
     done = subprocess.run(
         [sys.executable, "-c", code, *settings],
         capture_output=True,
@@ -318,4 +326,4 @@ def test_off_it_is_not_even_imported(on: bool, tm_environ: Path) -> None:
         check=True,
         cwd=tm_environ,
     )
-    assert done.stdout == f"{on}\n"
+    assert done.stdout == f"{needed}\n"
