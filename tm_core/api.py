@@ -101,6 +101,7 @@ if TYPE_CHECKING:
         Backend,
         Copies,
         Database,
+        Frugal,
         Portable,
         Row,
         SQLDialect,
@@ -157,6 +158,7 @@ __all__ = [
     "Field",
     "Finding",
     "Foreign",
+    "Frugal",
     "Handler",
     "Hook",
     "Host",
@@ -295,7 +297,7 @@ _HOMES = {
     "plugin_host.lock": "Deviation Locked deviations read_lock lock_content=as_json",
     "plugin_host.registry": "LOCK_FILE Installed describe",
     "record": "Record",
-    "storage.backend": "Backend Copies Database Portable Row SQLDialect TableShape Upkeep",
+    "storage.backend": "Backend Copies Database Frugal Portable Row SQLDialect TableShape Upkeep",
     "storage.chain": "event_digest next_head",
     "storage.migrate": (
         "MigrationSet check_schema kernel_migrations applied_migrations=applied "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NotRequired, Protocol, TypedDict
 
@@ -162,11 +162,11 @@ class Context(Protocol):
         only that there was one; see `readable`.
         """
 
-    def remember(self, result: str) -> None:
+    def remember(self, pieces: Iterable[str]) -> None:
         """Keep a text as the result that a repetition under the same key gives, as a `Document`.
 
-        For the running transaction; without a key it does nothing. An action that remembers nothing
-        gives, done again under its key, the task that it was about.
+        For the running transaction; without a key the pieces are not even asked for. An action that
+        remembers nothing gives, done again under its key, the task that it was about.
         """
 
     def update(self, task_id: str, **fields: Any) -> Task:

@@ -69,7 +69,7 @@ def _all(ctx: Context, file: str, results: Results, *, each: bool) -> TmError | 
                 failure = failure or _named(error, number)
             results.add(number, record, name)
         if not each and results.size <= _REMEMBERED:
-            ctx.remember("".join(results.pieces()))
+            ctx.remember(results.pieces())
     return failure
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -188,10 +188,10 @@ class Changes:
         self.store.keep_request(key, action, self.transaction_id, self.now)
         self._key = key
 
-    def remember(self, result: str) -> None:
+    def remember(self, pieces: Iterable[str]) -> None:
         """Keep a text as what a repetition under the running transaction's key gives."""
         if self._key:
-            self.store.keep_result(self._key, result)
+            self.store.keep_result(self._key, "".join(pieces))
 
     def check_request(self, key: str, action: str) -> None:
         """Raise AlreadyDone, or Conflict, if an idempotency key was used before."""
