@@ -115,6 +115,7 @@ if TYPE_CHECKING:
     from .storage.migrate import release as release_migrations
     from .storage.migrate import undo as undo_migrations
     from .storage.sqlite import SQLiteBackend
+    from .storage.statements import refuse_control, with_guards
     from .workspace import Workspace
 
 __all__ = [
@@ -232,6 +233,7 @@ __all__ = [
     "read_json",
     "read_lock",
     "readable",
+    "refuse_control",
     "release_migrations",
     "set_config_feature",
     "set_config_value",
@@ -241,6 +243,7 @@ __all__ = [
     "unset_config_value",
     "user_config_path",
     "visible",
+    "with_guards",
     "write_atomically",
     "write_json_atomically",
 ]
@@ -295,6 +298,7 @@ _HOMES = {
         "pending_migrations=pending release_migrations=release undo_migrations=undo"
     ),
     "storage.sqlite": "SQLiteBackend",
+    "storage.statements": "refuse_control with_guards",
     "workspace": "Workspace",
 }
 """What each module offers; `name=inner` where it is called otherwise there."""

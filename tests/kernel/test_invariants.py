@@ -87,7 +87,7 @@ LAYERS = """
     storage.backend
     errors  logs  model  hook_data
     configuration.cache  language.text  engine.figures  engine.privacy
-    storage.location  storage.chain  storage.known
+    storage.location  storage.chain  storage.known  storage.statements
     language.when  language.syntax  configuration.yaml_file
     language.values  configuration.consent
     language.terms
