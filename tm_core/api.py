@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     )
     from .configuration.config import Config, read_config, user_config_path
     from .configuration.consent import Approval, Approvals
-    from .configuration.editing import reset as reset_config_file
     from .configuration.editing import set_feature as set_config_feature
-    from .configuration.editing import set_minimal_mode
     from .configuration.editing import set_value as set_config_value
     from .configuration.editing import unset_value as unset_config_value
     from .configuration.sets import PluginSet
@@ -239,10 +237,8 @@ __all__ = [
     "readable",
     "refuse_control",
     "release_migrations",
-    "reset_config_file",
     "set_config_feature",
     "set_config_value",
-    "set_minimal_mode",
     "signature_of",
     "summary",
     "undo_migrations",
@@ -265,8 +261,7 @@ _HOMES = {
     "configuration.config": "Config read_config user_config_path",
     "configuration.consent": "Approval Approvals",
     "configuration.editing": (
-        "reset_config_file=reset set_config_feature=set_feature set_minimal_mode "
-        "set_config_value=set_value unset_config_value=unset_value"
+        "set_config_feature=set_feature set_config_value=set_value unset_config_value=unset_value"
     ),
     "configuration.sets": "PluginSet",
     "configuration.settings": "Layer parse_value",
