@@ -94,6 +94,7 @@ if TYPE_CHECKING:
     from .plugin_host.lock import Deviation, Locked, deviations, read_lock
     from .plugin_host.lock import as_json as lock_content
     from .plugin_host.registry import LOCK_FILE, Installed, describe
+    from .plugin_host.schema import migration_sets as plugin_migration_sets
     from .record import Record
     from .storage.backend import (
         Backend,
@@ -228,6 +229,7 @@ __all__ = [
     "parse_value",
     "parse_yaml",
     "pending_migrations",
+    "plugin_migration_sets",
     "quote",
     "read_config",
     "read_json",
@@ -289,6 +291,7 @@ _HOMES = {
     "plugin_host.host": "Host",
     "plugin_host.lock": "Deviation Locked deviations read_lock lock_content=as_json",
     "plugin_host.registry": "LOCK_FILE Installed describe",
+    "plugin_host.schema": "plugin_migration_sets=migration_sets",
     "record": "Record",
     "storage.backend": "Backend Copies Database Portable Row SQLDialect TableShape Upkeep",
     "storage.chain": "event_digest next_head",

@@ -106,7 +106,8 @@ LAYERS = """
     plugin_host.calls
     storage.ahead
     storage.sqlite  storage.migrate
-    storage.store  storage.archive  plugin_host.host
+    storage.store  storage.archive  plugin_host.roster
+    plugin_host.host  plugin_host.schema
     workspace
     engine.changes  engine.places  engine.listeners
     engine.outbox  engine.undo  engine.plugin_context  engine.opening
