@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     )
     from .configuration.config import Config, read_config, user_config_path
     from .configuration.consent import Approval, Approvals
-    from .configuration.editing import reset as reset_config_file
     from .configuration.editing import set_feature as set_config_feature
-    from .configuration.editing import set_minimal_mode
     from .configuration.editing import set_value as set_config_value
     from .configuration.editing import unset_value as unset_config_value
     from .configuration.sets import PluginSet
@@ -96,6 +94,7 @@ if TYPE_CHECKING:
     from .plugin_host.lock import Deviation, Locked, deviations, read_lock
     from .plugin_host.lock import as_json as lock_content
     from .plugin_host.registry import LOCK_FILE, Installed, describe
+    from .plugin_host.schema import migration_sets as plugin_migration_sets
     from .record import Record
     from .storage.backend import (
         Backend,
@@ -232,6 +231,7 @@ __all__ = [
     "parse_value",
     "parse_yaml",
     "pending_migrations",
+    "plugin_migration_sets",
     "quote",
     "read_config",
     "read_json",
@@ -239,10 +239,8 @@ __all__ = [
     "readable",
     "refuse_control",
     "release_migrations",
-    "reset_config_file",
     "set_config_feature",
     "set_config_value",
-    "set_minimal_mode",
     "signature_of",
     "summary",
     "undo_migrations",
@@ -265,8 +263,7 @@ _HOMES = {
     "configuration.config": "Config read_config user_config_path",
     "configuration.consent": "Approval Approvals",
     "configuration.editing": (
-        "reset_config_file=reset set_config_feature=set_feature set_minimal_mode "
-        "set_config_value=set_value unset_config_value=unset_value"
+        "set_config_feature=set_feature set_config_value=set_value unset_config_value=unset_value"
     ),
     "configuration.sets": "PluginSet",
     "configuration.settings": "Layer parse_value",
@@ -296,6 +293,7 @@ _HOMES = {
     "plugin_host.host": "Host",
     "plugin_host.lock": "Deviation Locked deviations read_lock lock_content=as_json",
     "plugin_host.registry": "LOCK_FILE Installed describe",
+    "plugin_host.schema": "plugin_migration_sets=migration_sets",
     "record": "Record",
     "storage.backend": "Backend Copies Database Frugal Portable Row SQLDialect TableShape Upkeep",
     "storage.chain": "event_digest next_head",

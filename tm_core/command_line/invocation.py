@@ -115,7 +115,9 @@ class Invocation:
 
     def context(self, plugin: str) -> PluginContext:
         """A plugin's context; the store is opened when something in it is asked for."""
-        return PluginContext(lambda: self.manager.shared, plugin, self.workspace)
+        return PluginContext(
+            lambda: self.manager.shared, plugin, self.workspace, self.output.progress
+        )
 
     def create(self, folder: str, store: str) -> TaskManager:
         """Make a store, with its folder; `store` is a path or URL, or empty for the usual file."""
