@@ -322,7 +322,8 @@ def main() -> None:
         version, repeated = processes(commands, options.runs, folder)
         ratio = statistics.median(repeated) / statistics.median(version)
         print(
-            f"\nprocessor time: tm --version {statistics.median(version):.1f} ms (least {min(version):.1f}),"
+            f"\nprocessor time: tm --version {statistics.median(version):.1f} ms"
+            f" (least {min(version):.1f}),"
             f" tm metrics again {statistics.median(repeated):.1f} ms (least {min(repeated):.1f}):"
             f" {ratio:.2f} of medians, {min(repeated) / min(version):.2f} of minima,"
             " target <= 1.2"
