@@ -12,7 +12,10 @@ class Deadlines:
     """How many deadlines were met and missed, and how late tasks were."""
 
     name = "deadlines"
-    heeds = ("task.*",)
+    heeds = (
+        *("task.created", "task.updated", "task.completed", "task.cancelled", "task.deleted"),
+        *("task.started", "task.reopened", "task.restored", "task.blocked", "task.unblocked"),
+    )
 
     def __init__(self, now: str) -> None:
         self._now = now

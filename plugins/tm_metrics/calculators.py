@@ -27,6 +27,13 @@ _DONE = "task.status = 'completed'"
 _OPEN = f"task.status IN ({', '.join(repr(status) for status in OPEN)})"
 _VALIDATED = "event.type = 'task.completed' AND event.data LIKE '%\"success-criteria\":%'"
 _REFUSED = "event.type = 'task.completion_refused'"
+_ENDS = (
+    *("task.completed", "task.cancelled", "task.deleted"),
+    *("task.reopened", "task.restored", "task.blocked"),
+)
+"""Events by which a task is done with, or is so no more; a completed one may become blocked."""
+_MOVES = ("task.created", "task.started", "task.unblocked")
+"""The other events by which tasks come and change their status."""
 _WEEKS = 12
 _PERCENTS = (50, 80, 95)
 Rows = tuple[Row, dict[str, Row]]
@@ -38,7 +45,7 @@ class Tasks:
     """How many tasks there are, by status."""
 
     name = "tasks"
-    heeds = ("task.*",)
+    heeds = (*_ENDS, *_MOVES)
 
     def calculate(self, tasks: TaskSet) -> Mapping[str, Any]:
         """Counts of the tasks that were created in the period; deleted tasks do not count."""
@@ -64,7 +71,7 @@ class Flow:
     """How tasks flow: how many are completed, how long that takes, and what waits."""
 
     name = "flow"
-    heeds = ("task.*",)
+    heeds = (*_ENDS, *_MOVES)
 
     def __init__(self, now: str) -> None:
         self._now = now
@@ -178,7 +185,7 @@ class Success:
     """How completions hold: forced ones, reopened tasks, validations passed the first time."""
 
     name = "success"
-    heeds = ("task.*",)
+    heeds = (*_ENDS, "task.updated", "task.completion_refused")
 
     def calculate(self, tasks: TaskSet) -> Mapping[str, Any]:
         """Counts of tasks, and their shares, by when the tasks were completed or reopened.

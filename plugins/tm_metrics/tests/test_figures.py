@@ -436,7 +436,16 @@ STEPS = st.lists(
         st.sampled_from(
             [
                 *("add", "start", "block", "complete", "refuse", "reopen", "cancel", "delete"),
-                *("restore", "estimate", "assign", "progress", "review", "undo", "archive"),
+                *(
+                    "restore",
+                    "estimate",
+                    "assign",
+                    "progress",
+                    "review",
+                    "undo",
+                    "archive",
+                    "claim",
+                ),
             ]
         ),
         st.integers(0, 3),
@@ -472,6 +481,8 @@ def step(tm: TaskManager, name: str, number: int) -> None:
             tm.progress(task, "on it")
         elif name == "review":
             tm.feedback(task, quality=number + 1)
+        elif name == "claim":
+            tm.claim(task)
         elif name == "undo":
             tm.undo()
         else:
@@ -479,7 +490,7 @@ def step(tm: TaskManager, name: str, number: int) -> None:
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=12, deadline=None
 )
 @given(steps=STEPS)
 def test_what_is_kept_of_figures_is_what_would_be_counted_anew(
@@ -489,7 +500,7 @@ def test_what_is_kept_of_figures_is_what_would_be_counted_anew(
     with tm_open(clock=tm_clock) as tm:
         for name, number in steps:
             step(tm, name, number)
-            for options in ({}, {"by": "assignee"}):
+            for options in ({}, {"by": "assignee"}, {"period": "week"}):
                 assert tm.metrics(**options) == tm.metrics(fresh=True, **options), name
 
 
