@@ -25,11 +25,11 @@ plugin = Plugin(
         ),
     ),
     hooks={
-        "task_draft": Hook("tm_dependencies.hooks", when=("depends_on", "status")),
-        "task_validate": Hook("tm_dependencies.hooks", when=("depends_on", "status")),
+        "task_draft": Hook("tm_dependencies.hooks", when=("depends_on", "status.changed")),
+        "task_validate": Hook("tm_dependencies.hooks", when=("depends_on", "status.changed")),
         "task_write": Hook(
             "tm_dependencies.hooks",
-            when=("depends_on", "status", "priority.changed", "task.imported"),
+            when=("depends_on", "status.changed", "priority.changed", "task.imported"),
         ),
         "task_undone": Hook("tm_dependencies.hooks"),
         "task_details": Hook("tm_dependencies.details"),

@@ -126,10 +126,10 @@ def _awaiting(ctx: Context, task_id: str) -> list[Row]:
 
     Of an import's many tasks few are waited for: which ones is asked once.
     """
-    if "awaited" not in ctx.remembered:
+    found: set[str] | None = ctx.remembered.get("awaited")
+    if found is None:
         rows = ctx.query(f"SELECT DISTINCT depends_on FROM dependencies_awaited LIMIT {_MOST + 1}")
-        ctx.remembered["awaited"] = {row["depends_on"] for row in rows}
-    found: set[str] = ctx.remembered["awaited"]
+        found = ctx.remembered["awaited"] = {row["depends_on"] for row in rows}
     if len(found) <= _MOST and task_id not in found:
         return []
     return ctx.query("SELECT * FROM dependencies_awaited WHERE depends_on = ?", [task_id])

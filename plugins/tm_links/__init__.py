@@ -7,7 +7,7 @@ plugin = Plugin(
     summary="Links to tasks in other stores, and waiting for them",
     hooks={
         "task_draft": Hook("tm_links.hooks", when=("depends_on",)),
-        "task_validate": Hook("tm_links.hooks", when=("status",)),
+        "task_validate": Hook("tm_links.hooks", when=("status.changed",)),
         "task_write": Hook("tm_links.hooks", when=("links", "depends_on")),
         "task_details": Hook("tm_links.hooks"),
     },

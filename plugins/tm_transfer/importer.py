@@ -54,6 +54,7 @@ class Importer:
     def __init__(self, ctx: Context, report: Report, *, lenient: bool) -> None:
         """Make ready; `lenient`: what a rule refuses is left out and reported, not an error."""
         self._ctx = ctx
+        self._tasks = ctx.tasks
         self._report = report
         self._lenient = lenient
         self._fields = ctx.fields
@@ -286,7 +287,7 @@ class Importer:
     def _restored(self, entry: _Entry, values: dict[str, Any], events: list[dict[str, Any]]) -> Any:
         while True:
             try:
-                return self._ctx.tasks.restore(values, events)
+                return self._tasks.restore(values, events)
             except ValidationError as error:
                 refused = self._refused(error, values) if self._lenient else set()
                 if not refused:

@@ -22,7 +22,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
@@ -170,15 +171,14 @@ def records(size: int, seed: int = 1) -> Iterator[dict[str, Any]]:
         yield record | (ended if rng.random() < 0.95 else {"status": "cancelled"})
 
 
-def make_store(folder: Path, size: int, rows: Rows) -> Path:
-    """A store of so many tasks, and beside it the floor's; gives its file."""
+def make_store(folder: Path, size: int, rows: Rows) -> None:
+    """A store of so many tasks, and beside it the floor's."""
     folder.mkdir()
     lines = folder / "lines.jsonl"
     with lines.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(record) + "\n" for record in records(size))
-    path = folder / ".task-orchestrator" / "tasks.db"
     with TaskManager.open(str(folder), create=True) as tm:
-        floor = Floor(path, folder / "floor.db", tm)
+        floor = Floor(store_of(folder), folder / "floor.db", tm)
         batch = TOGETHER if size > TOGETHER else 0
         ours = timed(lambda: tm.import_(str(lines), batch=batch))
         each = import_floor(tm, floor, lines).part(size)
@@ -186,7 +186,6 @@ def make_store(folder: Path, size: int, rows: Rows) -> Path:
         floor.connection.close()
         tm.database.query("PRAGMA wal_checkpoint(TRUNCATE)")
     lines.unlink()
-    return path
 
 
 def import_floor(tm: TaskManager, floor: Floor, lines: Path) -> Timed:
@@ -238,14 +237,26 @@ def import_floor(tm: TaskManager, floor: Floor, lines: Path) -> Timed:
     return total
 
 
-def in_process(folder: Path, store: Path, rounds: int, rows: Rows) -> None:
-    """Single calls of one process that has the store open, each beside its floor."""
-    with TaskManager.open(str(folder)) as tm:
-        floor = Floor(store, folder / "floor.db", tm)
+def in_process(folders: Sequence[tuple[int, Path]], rounds: int, found: Mapping[int, Rows]) -> None:
+    """Single calls of one process that has the stores open, each beside its floor.
+
+    The stores take turns, so that a slow moment of the machine falls on each of them.
+    """
+    with ExitStack() as stack:
+        opened = []
+        for size, folder in folders:
+            tm = stack.enter_context(TaskManager.open(str(folder)))
+            floor = Floor(store_of(folder), folder / "floor.db", tm)
+            stack.callback(floor.connection.close)
+            opened.append((found[size], tm, floor))
         for number in range(WARM_UP + rounds):
-            kept = rows if number >= WARM_UP else Rows()
-            one_round(tm, floor, kept, number)
-        floor.connection.close()
+            for rows, tm, floor in opened:
+                one_round(tm, floor, rows if number >= WARM_UP else Rows(), number)
+
+
+def store_of(folder: Path) -> Path:
+    """The store's file."""
+    return folder / ".task-orchestrator" / "tasks.db"
 
 
 def one_round(tm: TaskManager, floor: Floor, rows: Rows, number: int) -> None:
@@ -367,12 +378,13 @@ def main() -> None:
         found = {size: Rows() for size in sizes}
         folders = [(size, scratch / f"store-{size}") for size in sizes]
         for size, folder in folders:
-            store = make_store(folder, size, found[size])
+            make_store(folder, size, found[size])
             say(f"store of {size:,} made, load {os.getloadavg()[0]:.1f}")
-            in_process(folder, store, options.rounds, found[size])
-            if not options.no_bulk:
-                in_bulk(folder, size, found[size])
             say(table(found[size].told(size)))
+        in_process(folders, options.rounds, found)
+        if not options.no_bulk:
+            for size, folder in folders:
+                in_bulk(folder, size, found[size])
         rows = [row for size in sizes for row in found[size].told(size)]
         if options.runs:
             processes = as_commands(folders, scratch, options.runs)

@@ -249,7 +249,7 @@ class Changes:
             return
         self.types[event_type] = self.types.get(event_type, 0) + 1
         event = {
-            "id": new_event_id(),
+            "id": self.store.event_id(),
             "transaction_id": self.transaction_id,
             "at": self.now,
             "actor": self.actor,
@@ -303,8 +303,10 @@ class Changes:
             raise _Endless(f"changes bring each other about, more than {_DEEPEST} deep")
         change.caused = self._depth > 0
         self._depth += 1
+        # Where nothing is recorded yet, a savepoint is all that a transaction within one is.
+        bare = self.active and not (self.request or self.expected or self._recorders or self._held)
         try:
-            with self.transaction():
+            with self.store.savepoint() if bare else self.transaction():
                 for event in history:  # before its own: so the log stays in order
                     self._append_past(event, change.after.id)
                 self._apply(change, event_type)
@@ -316,7 +318,7 @@ class Changes:
         self.store.append_later(
             {
                 **event,
-                "id": new_event_id(),
+                "id": self.store.event_id(),
                 "transaction_id": self.transaction_id,
                 "task_id": task_id,
                 "data": {"imported": event["data"]},

@@ -15,7 +15,16 @@ class Known:
     It is kept right where savepoints are taken back.
     """
 
-    __slots__ = ("_journal", "_round", "_savepoints", "free", "remembered", "spare", "tails")
+    __slots__ = (
+        "_journal",
+        "_round",
+        "_savepoints",
+        "chances",
+        "free",
+        "remembered",
+        "spare",
+        "tails",
+    )
 
     def __init__(self) -> None:
         self.free: set[str] = set()
@@ -24,6 +33,9 @@ class Known:
         """By id, the digest that the task's next event goes on from."""
         self.spare: list[str] = []
         """New ids, all of them free."""
+        self.chances: list[bytes] = []
+        """Random bytes for the ids of events. They end with the transaction, so that a process that
+        was copied never gives the same ones."""
         self.remembered: dict[str, dict[str, Any]] = {}
         """What plugins want to know again, by plugin."""
         self._savepoints = 0
@@ -41,6 +53,7 @@ class Known:
         self.free.clear()
         self.tails.clear()
         self.spare.clear()
+        self.chances.clear()
         self._journal.clear()
         self._round += 1
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import sqlite3
 import sys
 import threading
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tm_core.errors import BadStatement, DamagedStore, DatabaseBusy, DatabaseError, NoStore
 
 from .ahead import Ahead, PutOff
+from .statements import refuse_control, with_guards
 
 if TYPE_CHECKING:
     from .backend import Database, Row, SQLDialect, TableShape
@@ -61,9 +61,7 @@ class SQLiteDialect:
         return ""
 
     def schema(self, text: str) -> str:
-        text = text.replace("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT")
-        pattern = r"\{append_only (\w+)(?: past (\w+)\.(\w+)| (again))?\}"
-        return re.sub(pattern, _guard, text) if "{append_only" in text else text
+        return with_guards(text.replace("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT"), _guard)
 
 
 class SQLiteBackend:
@@ -193,6 +191,7 @@ class SQLite:
         return BadStatement(f"the store refused: {text}", "tm doctor")
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        refuse_control(sql)
         cursor = self._run(sql, parameters)
         try:
             rows = cursor.fetchall()
@@ -204,6 +203,7 @@ class SQLite:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
+        refuse_control(sql)
         cursor = self._run(sql, parameters)
         names = [column[0] for column in cursor.description or ()]
         try:
@@ -213,9 +213,11 @@ class SQLite:
             raise self._explain(error) from error
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        refuse_control(sql)
         return self._run(sql, parameters).rowcount
 
     def execute_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
+        refuse_control(sql)
         self._catch_up()
         try:
             self._connection.executemany(sql, parameters)
@@ -223,6 +225,7 @@ class SQLite:
             raise self._explain(error) from error
 
     def insert_returning(self, sql: str, parameters: Sequence[Any], column: str) -> Any:
+        refuse_control(sql)
         return self._run(sql, parameters).lastrowid
 
     def insert_later(self, sql: str, parameters: Sequence[Any]) -> None:
@@ -640,17 +643,16 @@ class _Spread:
         return json.dumps([last, math.fsum(values), points])
 
 
-def _guard(found: re.Match[str]) -> str:
+def _guard(table: str, other: str, column: str, again: bool) -> str:
     """The triggers that keep a table's rows as they are."""
-    table = found[1]
     refuse = f"BEGIN SELECT RAISE(ABORT, 'the {table} log is append-only'); END;"
-    if found[2]:
+    if other:
         return (
             f"DROP TRIGGER {table}_no_delete;\n"
             f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}\n"
-            f"WHEN OLD.seq > (SELECT COALESCE(MAX({found[3]}), 0) FROM {found[2]})\n{refuse}"
+            f"WHEN OLD.seq > (SELECT COALESCE(MAX({column}), 0) FROM {other})\n{refuse}"
         )
-    if found[4]:
+    if again:
         return (
             f"DROP TRIGGER {table}_no_delete;\n"
             f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}\n{refuse}"

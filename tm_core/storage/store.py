@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from .backend import Database, Row
 
 _BATCH = 500
-_LINKED = itemgetter(*LINKED)
+_CHANCE = 5
+_ABOUT = itemgetter(*LINKED[:-1])
+"""All of an event but what happened, which is told last."""
 
 
 def new_task_id() -> str:
@@ -33,9 +35,26 @@ def new_task_id() -> str:
     return os.urandom(4).hex()
 
 
-def new_event_id() -> str:
-    """Unique everywhere, and in order of time, so that its index grows at one end."""
-    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(5).hex()}"
+def new_event_id(chance: bytes = b"") -> str:
+    """Unique everywhere, and in order of time, so that its index grows at one end.
+
+    `chance` is five random bytes, if there are any at hand.
+    """
+    return f"{time.time_ns() // 1_000_000:012x}{(chance or os.urandom(_CHANCE)).hex()}"
+
+
+class _Checkers(dict[str, "Checker"]):
+    """Checks by name of field, each made when it is first wanted: most commands want none."""
+
+    def __init__(self, fields: Mapping[str, Field]) -> None:
+        super().__init__()
+        self._fields = fields
+
+    def __missing__(self, name: str) -> Checker:
+        from tm_core.language.checkers import checker
+
+        self[name] = found = checker(self._fields[name])
+        return found
 
 
 class Store:
@@ -58,23 +77,19 @@ class Store:
         self.defaults = {f.name: f.default for f in fields if f.default is not None}
         self._values = itemgetter(*self.fields)
         self._places = {name: place for place, name in enumerate(self.fields)}
-        self._checkers: dict[str, Checker] = {}
+        self.blank = dict.fromkeys(self.fields) | self.defaults
+        """The values of a task of which nothing is known."""
+        self.checkers = _Checkers(self.fields)
+        """The check of each field, for use in bulk."""
         self._insert = _insertion("task", self.fields)
         self._encoded = [
             (field.name, field) for field in fields if field.type in values.ENCODED_TYPES
         ]
+        self._encoded_places = [(self._places[name], field) for name, field in self._encoded]
+        self._default_places = [self._places[name] for name in self.defaults]
         self.encoded = [name for name, _ in self._encoded]
         """The fields whose values can be changed in place, such as lists."""
         self._columns = ", ".join(f"task.{_quoted(name)}" for name in self.fields)
-
-    def check(self, name: str, value: Any) -> Any:
-        """The canonical value of a field. Raises InvalidValue."""
-        found = self._checkers.get(name)
-        if found is None:
-            from tm_core.language.checkers import checker
-
-            found = self._checkers[name] = checker(self.fields[name])
-        return found(value)
 
     @property
     def columns(self) -> dict[str, Column]:
@@ -163,7 +178,14 @@ class Store:
                 for row in query(sql, batch):
                     if row["digest"]:
                         known.tails[row["task_id"]] = row["digest"]
+        # Asking the system for each event's would take longer than all the rest of its id.
+        some = os.urandom(_CHANCE * len(wanted))
+        known.chances = [some[start : start + _CHANCE] for start in range(0, len(some), _CHANCE)]
         known.spare = [each for each in wanted if each in spare and each in known.free]
+
+    def event_id(self) -> str:
+        """A new event's id."""
+        return new_event_id(self.known.chances.pop() if self.known.chances else b"")
 
     def spare_id(self) -> str:
         """An id that no task has, of those that were foreseen; empty when there is none left."""
@@ -175,12 +197,11 @@ class Store:
 
     def insert(self, task: Task) -> None:
         """Write a new task. Raises Conflict when the id is taken."""
-        row: Sequence[Any] = self._values(dict(task.items()))
-        for name, field in self._encoded:
-            place = self._places[name]
+        row = list(self._values(dict(task.items())))
+        for place, field in self._encoded_places:
             if row[place] is not None:
-                row = [*row[:place], values.to_column(field, row[place]), *row[place + 1 :]]
-        whole = all(row[self._places[name]] is not None for name in self.defaults)
+                row[place] = values.to_column(field, row[place])
+        whole = None not in [row[place] for place in self._default_places]
         if whole and self.known.use(task.id) and self._later is not None:
             self._later(self._insert, row)
             return
@@ -235,7 +256,7 @@ class Store:
         previous = self.known.tails.get(task_id)
         if previous is None:
             previous = self.last_digest(task_id)
-        row = _LINKED({**event, "data": encode(event["data"])})
+        row = (*_ABOUT(event), encode(event["data"]))
         digest = link(row, previous)
         self.known.note(task_id, digest)
         return (*row, digest)
