@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from tm_core.language import values
 from tm_core.language.text import is_blank
 from tm_core.language.when import instant_now
 from tm_core.model import OPEN, Change, Task
-from tm_core.plugin_host.host import Host
+from tm_core.plugin_host.host import Host, Implementation
 from tm_core.plugin_host.registry import Installed
 from tm_core.storage.sqlite import encode
 from tm_core.storage.store import Store, new_event_id
@@ -191,6 +191,14 @@ class Changes:
             raise Conflict(f"the key '{key}' was used for {what}", "use a new key for each write")
         raise AlreadyDone(known["transaction_id"])
 
+    def pass_over(self, plugin: str, occasions: Iterable[str]) -> None:
+        """Let a plugin take no part in what only these occasions would bring it in for.
+
+        That holds until the transaction ends, part of it is taken back, or it says otherwise.
+        """
+        if self.active:
+            self.store.known.passed[plugin] = frozenset(occasions)
+
     @contextmanager
     def event(
         self,
@@ -305,14 +313,39 @@ class Changes:
         self._depth += 1
         # Where nothing is recorded yet, a savepoint is all that a transaction within one is.
         bare = self.active and not (self.request or self.expected or self._recorders or self._held)
+        occasions = _occasions(change)
         try:
+            if bare and not history and self._concerns_nobody(change, occasions):
+                self._apply(change, event_type, occasions)  # no part of it can fail once it writes
+                return change.after
             with self.store.savepoint() if bare else self.transaction():
                 for event in history:  # before its own: so the log stays in order
                     self._append_past(event, change.after.id)
-                self._apply(change, event_type)
+                self._apply(change, event_type, occasions)
         finally:
             self._depth -= 1
         return change.after
+
+    def _concerns_nobody(self, change: Change, occasions: set[str]) -> bool:
+        """Whether a new task is of the kind that no plugin looks at."""
+        if change.before is not None or self._writers(occasions):
+            return False
+        hooks = ("task_draft", "task_validate")
+        return not any(self.host.implementations(hook, occasions) for hook in hooks)
+
+    def _writers(self, occasions: set[str]) -> Sequence[Implementation]:
+        """Who takes part in a change, but for those who passed over all that brings them in."""
+        calls = self.host.implementations("task_write", occasions)
+        passed = self.store.known.passed
+        if not passed or not calls:
+            return calls
+        hooks = self.host.declaring("task_write")
+
+        def comes(plugin: str) -> bool:
+            when = hooks[plugin][1].when
+            return not when or not occasions.intersection(when) <= passed.get(plugin, frozenset())
+
+        return [each for each in calls if comes(each.plugin.name)]
 
     def _append_past(self, event: Mapping[str, Any], task_id: str) -> None:
         self.store.append_later(
@@ -325,8 +358,7 @@ class Changes:
             }
         )
 
-    def _apply(self, change: Change, event_type: str) -> None:
-        occasions = _occasions(change)
+    def _apply(self, change: Change, event_type: str, occasions: set[str]) -> None:
         drafted = self._draft(change, occasions)
         if self._settle(change) or drafted:
             occasions = _occasions(change)
@@ -509,7 +541,7 @@ class Changes:
         self, change: Change, occasions: set[str]
     ) -> Sequence[tuple[str, str | None, Mapping[str, Any]]]:
         """Let plugins write their shares; gives the events that are to follow the change's own."""
-        calls = self.host.implementations("task_write", occasions)
+        calls = self._writers(occasions)
         if not calls:
             return ()
         written = change.after.copy()

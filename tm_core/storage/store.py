@@ -67,6 +67,7 @@ class Store:
         self._later: Callable[[str, Sequence[Any]], None] | None = getattr(
             database, "insert_later", None
         )
+        self._sha256: Callable[[bytes], Any] | None = None
         self.known = Known()
         """What the running transaction need not ask for."""
         self.declare(fields)
@@ -158,6 +159,10 @@ class Store:
             ids: Their ids.
             new: So many more come, whose ids `spare_id` gives.
         """
+        if self._sha256 is None:
+            import hashlib  # which takes long to load and little to use
+
+            self._sha256 = hashlib.sha256
         known, query = self.known, self.database.query
         known.forget()
         given = set(ids)
@@ -257,7 +262,7 @@ class Store:
         if previous is None:
             previous = self.last_digest(task_id)
         row = (*_ABOUT(event), encode(event["data"]))
-        digest = link(row, previous)
+        digest = link(row, previous) if self._sha256 is None else link(row, previous, self._sha256)
         self.known.note(task_id, digest)
         return (*row, digest)
 
