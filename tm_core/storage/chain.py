@@ -25,6 +25,12 @@ except ImportError:
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
+
+def encode(value: Any) -> str:
+    """JSON as it is stored: compact, with letters as they are."""
+    return _encode(value)
+
+
 LINKED = ("id", "transaction_id", "at", "actor", "session", "type", "task_id", "data")
 """The columns of an event that its digest covers, in this order."""
 

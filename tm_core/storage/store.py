@@ -13,9 +13,8 @@ from tm_core.errors import Conflict, NotFound
 from tm_core.language import values
 from tm_core.model import Field, Task
 
-from .chain import LINKED, link
+from .chain import LINKED, encode, link
 from .known import Known, Savepoint
-from .sqlite import encode
 
 if TYPE_CHECKING:
     from tm_core.context import Event
