@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tm_core.api import UsageError, Workspace, nearest, set_config_feature, set_minimal_mode
+from tm_core.api import UsageError, Workspace, nearest, set_config_feature, set_config_value
 
 from .registries import Registered, provider_of
 
@@ -71,7 +71,7 @@ class ConfigManager:
     def set_minimal_mode(self, enabled: bool) -> bool:
         """Turn all features off, or back to what is configured; gives whether that is so now."""
         self._make_folder()
-        set_minimal_mode(str(self.config_path), enabled)
+        set_config_value(str(self.config_path), "minimal_mode", enabled)
         self._changed()
         return bool(self._workspace().config.get("minimal_mode")) is enabled
 

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     )
     from .configuration.config import Config, read_config, user_config_path
     from .configuration.consent import Approval, Approvals
-    from .configuration.editing import reset as reset_config_file
     from .configuration.editing import set_feature as set_config_feature
-    from .configuration.editing import set_minimal_mode
     from .configuration.editing import set_value as set_config_value
     from .configuration.editing import unset_value as unset_config_value
     from .configuration.sets import PluginSet
@@ -96,6 +94,7 @@ if TYPE_CHECKING:
     from .plugin_host.lock import Deviation, Locked, deviations, read_lock
     from .plugin_host.lock import as_json as lock_content
     from .plugin_host.registry import LOCK_FILE, Installed, describe
+    from .plugin_host.schema import migration_sets as plugin_migration_sets
     from .record import Record
     from .storage.backend import (
         Backend,
@@ -117,6 +116,7 @@ if TYPE_CHECKING:
     from .storage.migrate import release as release_migrations
     from .storage.migrate import undo as undo_migrations
     from .storage.sqlite import SQLiteBackend
+    from .storage.statements import refuse_control, with_guards
     from .workspace import Workspace
 
 __all__ = [
@@ -229,22 +229,23 @@ __all__ = [
     "parse_value",
     "parse_yaml",
     "pending_migrations",
+    "plugin_migration_sets",
     "quote",
     "read_config",
     "read_json",
     "read_lock",
     "readable",
+    "refuse_control",
     "release_migrations",
-    "reset_config_file",
     "set_config_feature",
     "set_config_value",
-    "set_minimal_mode",
     "signature_of",
     "summary",
     "undo_migrations",
     "unset_config_value",
     "user_config_path",
     "visible",
+    "with_guards",
     "write_atomically",
     "write_json_atomically",
 ]
@@ -260,8 +261,7 @@ _HOMES = {
     "configuration.config": "Config read_config user_config_path",
     "configuration.consent": "Approval Approvals",
     "configuration.editing": (
-        "reset_config_file=reset set_config_feature=set_feature set_minimal_mode "
-        "set_config_value=set_value unset_config_value=unset_value"
+        "set_config_feature=set_feature set_config_value=set_value unset_config_value=unset_value"
     ),
     "configuration.sets": "PluginSet",
     "configuration.settings": "Layer parse_value",
@@ -291,6 +291,7 @@ _HOMES = {
     "plugin_host.host": "Host",
     "plugin_host.lock": "Deviation Locked deviations read_lock lock_content=as_json",
     "plugin_host.registry": "LOCK_FILE Installed describe",
+    "plugin_host.schema": "plugin_migration_sets=migration_sets",
     "record": "Record",
     "storage.backend": "Backend Copies Database Portable Row SQLDialect TableShape Upkeep",
     "storage.chain": "event_digest next_head",
@@ -300,6 +301,7 @@ _HOMES = {
         "pending_migrations=pending release_migrations=release undo_migrations=undo"
     ),
     "storage.sqlite": "SQLiteBackend",
+    "storage.statements": "refuse_control with_guards",
     "workspace": "Workspace",
 }
 """What each module offers; `name=inner` where it is called otherwise there."""

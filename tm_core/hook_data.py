@@ -25,6 +25,10 @@ class Availability(Record):
     """True of a task, a row of the table `task`, that cannot be taken up although it is pending."""
     freed: str = ""
     """A SELECT of the ids of tasks that can be taken up although they are in progress."""
+    held_parameters: tuple[Any, ...] = ()
+    """The values of the `?` in `held`: what is the same text each time is planned but once."""
+    freed_parameters: tuple[Any, ...] = ()
+    """The values of the `?` in `freed`."""
 
 
 class Foreign(Record):

@@ -133,7 +133,9 @@ class Hooks(Protocol):
 
             @hookimpl
             def task_availability(ctx):
-                yield Availability(held=f"task.snoozed_until > '{ctx.now}'")
+                yield Availability(
+                    held="task.snoozed_until > ?", held_parameters=(ctx.now,)
+                )
         """
 
     @hookspec

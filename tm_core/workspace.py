@@ -13,7 +13,7 @@ from .errors import BlankStore, DatabaseError, ForeignStore, NoStore, PluginErro
 from .hook_data import Foreign
 from .language.when import instant_now
 from .model import Plugin
-from .plugin_host.host import Host, in_code
+from .plugin_host.host import Host
 from .plugin_host.registry import (
     LOCK_FILE,
     Installed,
@@ -21,6 +21,7 @@ from .plugin_host.registry import (
     installed_plugins,
     packaged_sets,
 )
+from .plugin_host.roster import in_code
 from .plugin_host.troubles import Trouble, recall, remember
 from .storage import location
 from .storage.location import FILE, FOLDER

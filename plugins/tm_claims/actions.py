@@ -87,7 +87,7 @@ def _oldest(ctx: Context, where: str) -> list[Task]:
         f"SELECT task.id FROM task WHERE {condition} AND NOT {claims.held}"
         f" AND (task.status = 'pending' OR task.id IN ({claims.freed}))"
         f" ORDER BY CASE task.priority {ranks} END, task.created_at, task.id LIMIT 1",
-        parameters,
+        [*parameters, *claims.held_parameters, *claims.freed_parameters],
     )
     found: list[Task] = ctx.tasks.many([row["id"] for row in rows])
     return found

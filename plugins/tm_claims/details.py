@@ -41,11 +41,12 @@ def told(lease: leases.Lease, now: str) -> dict[str, Any]:
 @hookimpl
 def task_availability(ctx: Context) -> Iterator[Availability]:
     """What somebody holds is not to be had; what a holder forgot is."""
-    # The instant is in canonical form, which holds no quote.
     yield Availability(
         held=(
             f"EXISTS (SELECT 1 FROM {leases.TABLE} AS lease"
-            f" WHERE lease.task_id = task.id AND lease.until > '{ctx.now}')"
+            f" WHERE lease.task_id = task.id AND lease.until > ?)"
         ),
-        freed=f"SELECT task_id FROM {leases.TABLE} WHERE until <= '{ctx.now}'",
+        held_parameters=(ctx.now,),
+        freed=f"SELECT task_id FROM {leases.TABLE} WHERE until <= ?",
+        freed_parameters=(ctx.now,),
     )

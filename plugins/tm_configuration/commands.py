@@ -27,14 +27,14 @@ from tm_core.api import (
     nearest,
     parse_value,
     quote,
-    reset_config_file,
     set_config_feature,
     set_config_value,
-    set_minimal_mode,
     unset_config_value,
     user_config_path,
     visible,
 )
+
+from .resetting import set_aside
 
 
 def _feature_file(run: Run, user: bool) -> str:
@@ -289,7 +289,9 @@ def disable_feature(feature: tuple[str, ...], user: bool) -> None:
 def minimal(state: str, user: bool) -> None:
     """The kernel alone."""
     run = current_run()
-    set_minimal_mode(_feature_file(run, user), state == "on", dry_run=run.output.dry_run)
+    # Off is written, too, since it overrules the layers below.
+    path, dry_run = _feature_file(run, user), run.output.dry_run
+    set_config_value(path, "minimal_mode", state == "on", dry_run=dry_run)
     run.output.say(f"Minimal mode is {state}")
 
 
@@ -299,5 +301,5 @@ def minimal(state: str, user: bool) -> None:
 def reset_config(user: bool) -> None:
     """The old file is kept."""
     run = current_run()
-    kept = reset_config_file(_feature_file(run, user), dry_run=run.output.dry_run)
+    kept = set_aside(_feature_file(run, user), dry_run=run.output.dry_run)
     run.output.say(f"Configuration reset; the old one is {kept}" if kept else "Nothing to reset")

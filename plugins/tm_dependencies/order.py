@@ -44,6 +44,11 @@ class Ready:
         self._has_deadlines = "deadline" in ctx.fields
         rules: list[Availability] = ctx.collect("task_availability")
         self._freed = [rule.freed for rule in rules if rule.freed]
+        self._freed_parameters = [
+            value for rule in rules if rule.freed for value in rule.freed_parameters
+        ]
+        held_parameters = [value for rule in rules if rule.held for value in rule.held_parameters]
+        self._pending_parameters = [*parameters, *held_parameters]
         held = "".join(f" AND NOT ({rule.held})" for rule in rules if rule.held)
         self._condition = condition
         # The literal status lets the engine use the index of pending tasks.
@@ -68,7 +73,7 @@ class Ready:
             for kind in (self._urgent, self._heavy, self._others):
                 if self._wanted and found >= self._wanted:
                     return
-                for row in kind(priority, self._limit(found)):
+                for row in kind(_literal(priority), self._limit(found)):
                     found += 1
                     yield _ranked(rank, row)
 
@@ -80,10 +85,10 @@ class Ready:
             "SELECT task.id, task.deadline, task.created_at,"
             " coalesce(weight.unblocks, 0) AS unblocks FROM task LEFT JOIN"
             " dependencies_weight AS weight ON weight.task_id = task.id"
-            f" WHERE {self._pending} AND task.priority = ? AND task.deadline IS NOT NULL"
+            f" WHERE {self._pending} AND task.priority = {priority} AND task.deadline IS NOT NULL"
             " ORDER BY task.deadline, coalesce(weight.unblocks, 0) DESC, task.created_at, task.id"
             f"{limit}",
-            [*self._parameters, priority],
+            self._pending_parameters,
         )
 
     def _heavy(self, priority: str, limit: str) -> list[Row]:
@@ -91,20 +96,21 @@ class Ready:
         return self._ctx.query(
             "SELECT task.id, NULL AS deadline, weight.created_at, weight.unblocks"
             " FROM dependencies_weight AS weight CROSS JOIN task"
-            f" WHERE {self._pending} AND weight.priority = ? AND task.id = weight.task_id"
+            f" WHERE {self._pending} AND weight.priority = {priority} AND task.id = weight.task_id"
             f" AND task.priority = weight.priority{self._no_deadline}"
             f" ORDER BY weight.unblocks DESC, weight.created_at, weight.task_id{limit}",
-            [*self._parameters, priority],
+            self._pending_parameters,
         )
 
     def _others(self, priority: str, limit: str) -> list[Row]:
         return self._ctx.query(
             "SELECT task.id, NULL AS deadline, task.created_at, 0 AS unblocks FROM task"
-            f" WHERE {self._pending} AND task.priority = ?{self._no_deadline} AND NOT EXISTS ("
-            " SELECT 1 FROM dependencies_weight AS weight WHERE weight.task_id = task.id"
+            f" WHERE {self._pending} AND task.priority = {priority}{self._no_deadline}"
+            " AND NOT EXISTS (SELECT 1 FROM dependencies_weight AS weight"
+            " WHERE weight.task_id = task.id"
             " AND weight.priority = task.priority)"
             f" ORDER BY task.created_at, task.id{limit}",
-            [*self._parameters, priority],
+            self._pending_parameters,
         )
 
     @property
@@ -121,7 +127,7 @@ class Ready:
             f" SELECT task.id, task.priority, {deadline} AS deadline, task.created_at"
             " FROM freed CROSS JOIN task"
             f" WHERE task.id = freed.id AND task.status = 'in_progress' AND {self._condition}",
-            self._parameters,
+            [*self._freed_parameters, *self._parameters],
         )
         ranks = {priority: rank for rank, priority in enumerate(self._priorities)}
         sketch = sorted(
@@ -132,6 +138,15 @@ class Ready:
         )
         some = sketch[: self._wanted] if self._wanted else sketch
         return sorted(one._replace(lighter=-weights.count(self._ctx, one.id)) for one in some)
+
+
+def _literal(choice: str) -> str:
+    """One of few known words, as part of the text.
+
+    An engine that plans a text once for all values would take them to be equally frequent, and
+    read all pending tasks to find that none is critical.
+    """
+    return "'" + choice.replace("'", "''") + "'"
 
 
 def _ranked(rank: int, row: Row, forgotten: bool = False) -> Ranked:

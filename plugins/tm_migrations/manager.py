@@ -25,6 +25,7 @@ from tm_core.api import (
     kernel_migrations,
     migration_parts,
     pending_migrations,
+    plugin_migration_sets,
     release_migrations,
     undo_migrations,
     visible,
@@ -61,7 +62,7 @@ class MigrationManager:
         self._workspace = workspace
         self._database = workspace.open_database()
         workspace.check_ours(self._database)
-        self._sets = [kernel_migrations(), *workspace.host.migration_sets()]
+        self._sets = [kernel_migrations(), *plugin_migration_sets(workspace.host)]
         self.done: list[str] = []
         """What `apply_migrations` did, as `owner:name`: not what another process was first with."""
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from tm_core.api import Database, PluginError
 
+from . import driver
+
 if TYPE_CHECKING:
     from .connecting import Opener
 
@@ -41,7 +43,7 @@ class PostgresBackend:
 
 def _opener() -> Opener:
     try:
-        import psycopg  # noqa: F401  # asked for here, where what to do about it can be said
+        driver.load()  # here, where what to do about it can be said
     except ImportError as error:
         raise PluginError(
             f"a store in PostgreSQL needs the library psycopg: {error}",

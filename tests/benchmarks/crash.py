@@ -34,8 +34,8 @@ TM = f'"{sys.executable}" -m tm_core -q'
 WORK = f'"{sys.executable}" "{Path(__file__).resolve()}" --work'
 LOOK = 0.001
 """Seconds between two looks whether a command has begun to write."""
-FIRST_SPAN = 1.0
-"""Seconds that commands are thought to take until they have shown it."""
+LONGEST = 120.0
+"""Seconds after which commands are killed that are only to show how long they take."""
 PER_STORE = 20
 """Kills after which the next store is made, so that looking at all of it stays quick."""
 
@@ -97,7 +97,7 @@ class Board:
             schema = f"crash_{uuid.uuid4().hex[:10]}"
             address = url + ("&" if "?" in url else "?") + f"schema={schema}"
             self.environ.update(TM_DB_PATH=address, TM_POSTGRES_SOLE_USER="true")
-            self.write_log = folder / "none"
+            self.write_log = folder / "out.txt"  # what the server writes is not seen from here
         self.there: set[str] = set()
         self.completed: set[str] = set()
         self.claimed: set[str] = set()
@@ -381,12 +381,13 @@ def run_killed(board: Board, plan: Plan, delay: float, aimed: float) -> tuple[li
         board: Where.
         plan: What.
         delay: Seconds until the kill.
-        aimed: If not negative, the kill comes so many seconds after the first write instead.
+        aimed: If not negative, the kill comes so many seconds after the first write instead; on a
+            server, after the first acknowledgement.
     """
     out, err = board.folder / "out.txt", board.folder / "err.txt"
-    before = stamp(board.write_log)
     begun = time.monotonic()
     with out.open("wb") as stdout, err.open("wb") as stderr:
+        before = stamp(board.write_log)
         process = subprocess.Popen(
             ["sh", "-c", plan.script],
             cwd=board.folder,
@@ -451,7 +452,7 @@ def harness(scratch: Path, url: str, runs: int, seconds: float, seed: int) -> li
     chance = random.Random(seed)
     names = list(SCENARIOS)
     rows = {name: collections.Counter[str]() for name in names}
-    spans = dict.fromkeys(names, FIRST_SPAN)
+    spans: dict[str, float] = {}
     board = Board(scratch / "store-0", url, 120)
     kills = twice = number = 0
     while kills < runs and time.monotonic() < end:
@@ -460,8 +461,9 @@ def harness(scratch: Path, url: str, runs: int, seconds: float, seed: int) -> li
         row = rows[name]
         place = Board(scratch / f"fresh-{number}", url, 0) if name == "init" else board
         plan = SCENARIOS[name](place, f"r{number}-x")
-        delay = chance.uniform(0.15, 1.0) * spans[name]
-        aimed = chance.uniform(0.0, 0.04) if chance.random() < 0.4 else -1.0
+        # The first of each kind is not killed, and shows how long it takes.
+        delay = chance.uniform(0.15, 1.0) * spans[name] if name in spans else LONGEST
+        aimed = chance.uniform(0.0, 0.04) if name in spans and chance.random() < 0.4 else -1.0
         try:
             printed, took = run_killed(place, plan, delay, aimed)
             again = check(place, plan, printed)
@@ -472,10 +474,10 @@ def harness(scratch: Path, url: str, runs: int, seconds: float, seed: int) -> li
             kills += 1
             continue
         if took >= 0:
-            spans[name] = (spans[name] + took) / 2
+            spans[name] = (spans.get(name, took) + took) / 2
             row["ended before"] += 1
         else:
-            spans[name] *= 1.03 if printed else 1.15  # perhaps it takes longer than was thought
+            spans[name] = spans.get(name, LONGEST) * (1.02 if printed else 1.05)
             kills += 1
             row["kills"] += 1
             row["acknowledged before"] += len(printed)

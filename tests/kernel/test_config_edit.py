@@ -14,9 +14,7 @@ from hypothesis import strategies as st
 from tm_core.configuration.config import read_config
 from tm_core.configuration.editing import (
     HEADER,
-    reset,
     set_feature,
-    set_minimal_mode,
     set_value,
     unset_value,
 )
@@ -123,13 +121,6 @@ def test_an_entry_of_the_older_tool_follows(path: Path) -> None:
     }
 
 
-def test_minimal_mode(path: Path) -> None:
-    set_minimal_mode(str(path), True)
-    assert read_config(str(path))["minimal_mode"] is True
-    set_minimal_mode(str(path), False)
-    assert read_config(str(path))["minimal_mode"] is False
-
-
 def test_a_missing_file_is_made(tmp_path: Path) -> None:
     path = tmp_path / "new" / "config.yaml"
     assert not unset_value(str(path), "actor")
@@ -137,17 +128,6 @@ def test_a_missing_file_is_made(tmp_path: Path) -> None:
     assert not path.exists()
     set_value(str(path), "list.limit", 3)
     assert path.read_text() == HEADER + "list:\n  limit: 3\n"
-
-
-def test_reset_moves_the_file_aside_even_if_it_is_broken(path: Path) -> None:
-    path.write_text("a: [")
-    assert reset(str(path), dry_run=True) == f"{path}.bak"
-    assert path.exists()
-    assert reset(str(path)) == f"{path}.bak"
-    assert reset(str(path)) is None
-    path.write_text("b: 1")
-    assert reset(str(path)) == f"{path}.bak2"
-    assert Path(f"{path}.bak").read_text() == "a: ["
 
 
 @pytest.mark.parametrize("text", ["a: [", "- a", "a: 1\na: 2", "actor: 3", "actor: \x01"])

@@ -64,31 +64,6 @@ def set_feature(path: str, name: str, enabled: bool, *, dry_run: bool = False) -
     return _edit(path, change, dry_run)
 
 
-def set_minimal_mode(path: str, enabled: bool, *, dry_run: bool = False) -> bool:
-    """Turn minimal mode on or off. Off is written, since it overrules the layers below."""
-    return set_value(path, "minimal_mode", enabled, dry_run=dry_run)
-
-
-def reset(path: str, *, dry_run: bool = False) -> str | None:
-    """Move the file aside, valid or not, and return its new path; None if there is none.
-
-    An earlier copy is kept: `config.yaml.bak`, then `config.yaml.bak2`. Raises ConfigError if the
-    folder cannot be written.
-    """
-    if not os.path.lexists(path):
-        return None
-    target, number = f"{path}.bak", 1
-    while os.path.lexists(target):
-        number += 1
-        target = f"{path}.bak{number}"
-    if not dry_run:
-        try:
-            os.rename(path, target)
-        except OSError as error:
-            raise _unwritable(path, error) from error
-    return target
-
-
 class _Document:
     """A text, and the values that it must have: each edit is made to both, independently."""
 

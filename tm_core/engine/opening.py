@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tm_core.errors import Conflict, TmError
 from tm_core.plugin_host.host import Host
+from tm_core.plugin_host.schema import migration_sets
 from tm_core.storage import migrate
 from tm_core.storage.location import FOLDER
 from tm_core.storage.migrate import MigrationSet
@@ -79,4 +80,4 @@ def bring_up_to_date(
 
 
 def _expected(host: Host) -> list[MigrationSet]:
-    return [migrate.kernel_migrations(), *host.migration_sets()]
+    return [migrate.kernel_migrations(), *migration_sets(host)]

@@ -35,16 +35,24 @@ class Session(Record):
 class PluginContext:
     """Implements `tm_core.context.Context`."""
 
-    __slots__ = ("_plugin", "_session", "_workspace")
+    __slots__ = ("_plugin", "_session", "_show_progress", "_workspace")
 
-    def __init__(self, session: Callable[[], Session], plugin: str, workspace: Workspace) -> None:
+    def __init__(
+        self,
+        session: Callable[[], Session],
+        plugin: str,
+        workspace: Workspace,
+        show_progress: Callable[[int, int], None] | None = None,
+    ) -> None:
         """View a store.
 
         Args:
             session: Gives what the contexts of the store share; may open it.
             plugin: Whose view this is.
             workspace: What is known without opening the store.
+            show_progress: Shows how far something is; the session's by default.
         """
+        self._show_progress = show_progress
         self._session = session
         self._plugin = plugin
         self._workspace = workspace
@@ -221,4 +229,5 @@ class PluginContext:
         self._workspace.report(message)
 
     def progress(self, done: int, total: int) -> None:
-        self._session().show_progress(done, total)
+        show = self._show_progress or self._session().show_progress
+        show(done, total)

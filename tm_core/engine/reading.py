@@ -1,11 +1,11 @@
-"""Reading: one task, those that match, the log, with what plugins tell."""
+"""Reading: one task, those that match, the log, with what plugins tell and measure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tm_core.errors import DatabaseError, NotFound
+from tm_core.errors import DatabaseError, NotFound, is_refusal
 from tm_core.language import values
 from tm_core.model import Field, Task
 from tm_core.plugin_host.host import Host
@@ -245,3 +245,36 @@ class Reader:
                 task.details |= {
                     n: by_id[task.id] for n, by_id in given.items() if task.id in by_id
                 }
+
+    def gather_evidence(
+        self,
+        task: Task,
+        *,
+        touched: set[str] | None = None,
+        options: Mapping[str, Any],
+        known: dict[Any, Mapping[str, Any]] | None = None,
+    ) -> dict[str, Any]:
+        """What the `evidence` hooks measure. Never in a transaction: they may read and run.
+
+        In `known`, what a hook that does not ask for the task found is kept for the next task.
+        """
+        if self._changes.active:
+            raise RuntimeError("evidence cannot be gathered inside a transaction")
+        found: dict[str, Any] = {}
+        sources = list(options.get("evidence") or ())
+        for each in self.host.implementations("evidence", touched):
+            context = self._context(each.plugin.name)
+            key = (each.plugin.name, *sources)
+            try:
+                if known is not None and key in known:
+                    found |= known[key]
+                    continue
+                told = self.host.invoke(each, ctx=context, task=task, sources=sources)
+                found |= dict(told or {})
+                if known is not None and "task" not in each.arguments:
+                    known[key] = dict(told or {})
+            except Exception as error:
+                if is_refusal(error):
+                    raise
+                self.host.blame(each.plugin, "evidence", error)
+        return found

@@ -14,6 +14,7 @@ from tm_core.errors import DamagedStore, DatabaseError, NoStore
 from . import file_lock
 from .ahead import Ahead, PutOff
 from .sqlite_dialect import SQLiteDialect, add_functions
+from .statements import refuse_control
 
 if TYPE_CHECKING:
     from .backend import Database, Row, SQLDialect, TableShape
@@ -127,6 +128,7 @@ class SQLite:
         return explained(error, self.url, self._busy_timeout)
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        refuse_control(sql)
         cursor = self._run(sql, parameters)
         try:
             rows = cursor.fetchall()
@@ -138,6 +140,7 @@ class SQLite:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
+        refuse_control(sql)
         cursor = self._run(sql, parameters)
         names = [column[0] for column in cursor.description or ()]
         try:
@@ -147,9 +150,11 @@ class SQLite:
             raise self._explain(error) from error
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        refuse_control(sql)
         return self._run(sql, parameters).rowcount
 
     def execute_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
+        refuse_control(sql)
         self._catch_up()
         try:
             self._connection.executemany(sql, parameters)
@@ -157,6 +162,7 @@ class SQLite:
             raise self._explain(error) from error
 
     def insert_returning(self, sql: str, parameters: Sequence[Any], column: str) -> Any:
+        refuse_control(sql)
         return self._run(sql, parameters).lastrowid
 
     def insert_later(self, sql: str, parameters: Sequence[Any]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from typing import TYPE_CHECKING, Any
+
+from .statements import with_guards
 
 if TYPE_CHECKING:
     import sqlite3
@@ -43,9 +44,7 @@ class SQLiteDialect:
         return ""
 
     def schema(self, text: str) -> str:
-        text = text.replace("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT")
-        pattern = r"\{append_only (\w+)(?: past (\w+)\.(\w+)| (again))?\}"
-        return re.sub(pattern, _guard, text) if "{append_only" in text else text
+        return with_guards(text.replace("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT"), _guard)
 
 
 def add_functions(connection: sqlite3.Connection) -> None:
@@ -71,17 +70,16 @@ class _Spread:
         return json.dumps([last, math.fsum(values), points])
 
 
-def _guard(found: re.Match[str]) -> str:
+def _guard(table: str, other: str, column: str, again: bool) -> str:
     """The triggers that keep a table's rows as they are."""
-    table = found[1]
     refuse = f"BEGIN SELECT RAISE(ABORT, 'the {table} log is append-only'); END;"
-    if found[2]:
+    if other:
         return (
             f"DROP TRIGGER {table}_no_delete;\n"
             f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}\n"
-            f"WHEN OLD.seq > (SELECT COALESCE(MAX({found[3]}), 0) FROM {found[2]})\n{refuse}"
+            f"WHEN OLD.seq > (SELECT COALESCE(MAX({column}), 0) FROM {other})\n{refuse}"
         )
-    if found[4]:
+    if again:
         return (
             f"DROP TRIGGER {table}_no_delete;\n"
             f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}\n{refuse}"

@@ -33,6 +33,7 @@ from tm_core.model import Field, Plugin, Task
 from tm_core.plugin_host.actions import signature_of
 from tm_core.plugin_host.host import Host
 from tm_core.plugin_host.registry import GROUP, Installed, installed_plugins
+from tm_core.plugin_host.schema import migration_sets
 from tm_core.storage import migrate
 
 from .command_line import Cli, Result
@@ -264,7 +265,7 @@ class PluginConformance:
             # The fingerprint says that all is done; without it each step is looked at again.
             with tm.database.transaction():
                 tm.database.execute("DELETE FROM schema_fingerprint")
-            sets = tm.host.migration_sets()
+            sets = migration_sets(tm.host)
             assert migrate.pending(tm.database, sets) == []
         with _opened(on, found) as tm:
             assert tm.migrated == []

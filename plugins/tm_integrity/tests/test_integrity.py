@@ -257,7 +257,7 @@ def archived(busy: TaskManager) -> tuple[TaskManager, list[Path]]:
     for number in range(3):
         busy.update(first.id, title=f"state {number}")
         busy.progress(first.id, f"entry {number}", percent=number)
-        made = busy.archive_events(instant_now())
+        made = busy.store_archive(before=instant_now())
         assert made is not None
         files.append(Path(busy.workspace.folder) / made["file"])
     busy.update(first.id, title="now", description="and here")
@@ -296,7 +296,7 @@ def test_an_anchor_within_an_archive_that_is_gone(busy: TaskManager, tm_environ:
     assert busy.verify(anchor=anchor).found == 0
     vouched = busy.store.last_seq()
     busy.add("one more")
-    made = busy.archive_events(instant_now())
+    made = busy.store_archive(before=instant_now())
     assert made is not None
     assert verify(busy, anchor=anchor) == []
     (Path(busy.workspace.folder) / made["file"]).unlink()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -151,3 +154,18 @@ def test_a_migration_in_the_words_of_the_server() -> None:
 
 def test_without_a_server_a_command_that_needs_no_store_works(tm_cli: Cli) -> None:
     assert tm_cli("--version").out
+
+
+def test_the_driver_knows_its_version_without_looking_through_all_that_is_installed() -> None:
+    program = """
+import sys
+from tm_postgres import driver
+driver.load()
+assert "importlib.metadata" not in sys.modules
+import psycopg
+from importlib.metadata import version
+assert psycopg.__version__ == version("psycopg")
+assert driver._version("psycopg") and not driver._version("there_is_no_such_thing")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

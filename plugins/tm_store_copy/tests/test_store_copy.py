@@ -216,3 +216,16 @@ def test_a_source_that_is_not_there_stands_for_no_other_store(
     tm_cli("add", "one")
     assert tm_cli("store", "copy", source, str(tmp_path / "new"), code=None).code in (2, 7)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.every_backend
+def test_the_folder_where_it_runs_needs_no_store(
+    full: TaskManager, tm_environ: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = os.environ.get("TM_DB_PATH", str(tm_environ))
+    (tmp_path / "empty").mkdir()
+    monkeypatch.delenv("TM_DB_PATH", raising=False)
+    cli = Cli(tmp_path / "empty")
+    cli("store", "copy", source, "new")
+    assert len(cli("--store", "new", "list", "--json").json) == len(full.find())
+    assert "no task store" in cli("list", code=7).err
