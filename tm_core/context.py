@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NotRequired, Protocol, TypedDict
 
@@ -169,6 +169,13 @@ class Context(Protocol):
         only that there was one; see `readable`.
         """
 
+    def remember(self, pieces: Iterable[str]) -> None:
+        """Keep a text as the result that a repetition under the same key gives, as a `Document`.
+
+        For the running transaction; without a key the pieces are not even asked for. An action that
+        remembers nothing gives, done again under its key, the task that it was about.
+        """
+
     def update(self, task_id: str, **fields: Any) -> Task:
         """Change a task in the running transaction, through all hooks, with an event of its own."""
 
@@ -304,6 +311,11 @@ class MetricCalculator(Protocol):
         for a period and for groups. A calculator may also have a method
         `findings(figures) -> Iterable[Insight]`: what its own figures tell, of all tasks as of a
         group; findings that rest on too few tasks are left out by whoever asks.
+
+        One whose figures change only with some events may name them in `heeds`, as types or
+        patterns such as `task.*`; while none of them happens, what it found may be kept. Whatever
+        rewrites the past (an undo, an import, a purge) counts for every calculator, and so does the
+        turn of an hour.
         """
 
 

@@ -40,9 +40,11 @@ def named_action(action: str, given: object) -> str:
 class AlreadyDone(Exception):
     """The idempotency key was used before: by this action, in this transaction."""
 
-    def __init__(self, transaction_id: str) -> None:
+    def __init__(self, transaction_id: str, result: str | None = None) -> None:
         super().__init__(transaction_id)
         self.transaction_id = transaction_id
+        self.result = result
+        """The text that was the result then, where it was kept."""
 
 
 class _DryRun(Exception):
@@ -76,6 +78,8 @@ class Changes:
         self.force = False
         self.request: tuple[str, str] | None = None
         """An idempotency key and the action it stands for, for the next transaction."""
+        self._key = ""
+        """The idempotency key that the running transaction, or the part of it, was begun with."""
         self.expected: tuple[str, int] | None = None
         """A task and the version that it must have, for the next transaction."""
         self._context = context
@@ -118,6 +122,7 @@ class Changes:
         if self.active:
             pending: list[list[Any]] = [*self._recorders, *self._held]
             marks = [(each, len(each)) for each in pending]
+            key = self._key
             try:
                 with self.store.savepoint():
                     if request:
@@ -128,6 +133,8 @@ class Changes:
                 for each, mark in marks:
                     del each[mark:]
                 raise
+            finally:
+                self._key = key
             return
         try:
             with self._outermost(request):
@@ -153,7 +160,7 @@ class Changes:
         except _DryRun:
             return
         finally:
-            self.transaction_id = self._now = ""
+            self.transaction_id = self._now = self._key = ""
             self._recorders.clear()
             self._held.clear()
             self.store.known.clear()
@@ -177,6 +184,12 @@ class Changes:
     def _note_request(self, key: str, action: str) -> None:
         self.check_request(key, action)
         self.store.keep_request(key, action, self.transaction_id, self.now)
+        self._key = key
+
+    def remember(self, pieces: Iterable[str]) -> None:
+        """Keep a text as what a repetition under the running transaction's key gives."""
+        if self._key:
+            self.store.keep_result(self._key, "".join(pieces))
 
     def check_request(self, key: str, action: str) -> None:
         """Raise AlreadyDone, or Conflict, if an idempotency key was used before."""
@@ -187,7 +200,7 @@ class Changes:
             before, now = known["action"].partition("#")[0], action.partition("#")[0]
             what = f"'{before}'" if before != now else f"'{before}' with other values"
             raise Conflict(f"the key '{key}' was used for {what}", "use a new key for each write")
-        raise AlreadyDone(known["transaction_id"])
+        raise AlreadyDone(known["transaction_id"], known["result"])
 
     def pass_over(self, plugin: str, occasions: Iterable[str]) -> None:
         """Let a plugin take no part in what only these occasions would bring it in for.

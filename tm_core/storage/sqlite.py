@@ -23,6 +23,8 @@ _PAUSE = 0.05
 """Seconds between two looks for what others have written."""
 _CACHE = 64 * 1024
 """KiB of pages that a connection keeps at most; SQLite's own 2 MB hold the indexes of few tasks."""
+_FRUGAL_CACHE = 2 * 1024
+"""KiB of pages for reading a whole store once."""
 _HANGS = 600
 """Seconds after which whoever serves handlers is no more waited for."""
 
@@ -217,6 +219,14 @@ class SQLite:
                 yield
         finally:
             self._run("PRAGMA synchronous = FULL")
+
+    @contextmanager
+    def frugal(self) -> Iterator[None]:
+        self._run(f"PRAGMA cache_size = {-_FRUGAL_CACHE}")
+        try:
+            yield
+        finally:
+            self._run(f"PRAGMA cache_size = {-_CACHE}")
 
     def execute_relaxed(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         if self._depth:

@@ -360,6 +360,10 @@ class Store:
             [key, action, transaction_id, at],
         )
 
+    def keep_result(self, key: str, result: str) -> None:
+        """Remember what came of the write that an idempotency key stands for."""
+        self.database.execute("UPDATE request SET result = ? WHERE key = ?", [result, key])
+
 
 def _insertion(table: str, columns: Iterable[str]) -> str:
     names = list(map(_quoted, columns))
