@@ -100,6 +100,7 @@ if TYPE_CHECKING:
         Backend,
         Copies,
         Database,
+        Frugal,
         Portable,
         Row,
         SQLDialect,
@@ -156,6 +157,7 @@ __all__ = [
     "Field",
     "Finding",
     "Foreign",
+    "Frugal",
     "Handler",
     "Hook",
     "Host",
@@ -293,7 +295,7 @@ _HOMES = {
     "plugin_host.registry": "LOCK_FILE Installed describe",
     "plugin_host.schema": "plugin_migration_sets=migration_sets",
     "record": "Record",
-    "storage.backend": "Backend Copies Database Portable Row SQLDialect TableShape Upkeep",
+    "storage.backend": "Backend Copies Database Frugal Portable Row SQLDialect TableShape Upkeep",
     "storage.chain": "event_digest next_head",
     "storage.migrate": (
         "MigrationSet check_schema kernel_migrations applied_migrations=applied "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NotRequired, Protocol, TypedDict
 
@@ -50,6 +50,13 @@ class Context(Protocol):
     def remembered(self) -> dict[str, Any]:
         """What the plugin wants to know again later in the running transaction, by names of its
         own: it is empty when a transaction begins, and once part of it was taken back."""
+
+    def pass_over(self, *occasions: str) -> None:
+        """Take no part any more in changes for which only these occasions of `Hook.when` would call
+        `task_write`: until the transaction ends, part of it is taken back, or this is said anew.
+
+        For what happens often and rarely matters, such as the coming of each of an import's tasks.
+        """
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -160,6 +167,13 @@ class Context(Protocol):
 
         Of an event that is private to an actor, the log and exports show others, and handlers get,
         only that there was one; see `readable`.
+        """
+
+    def remember(self, pieces: Iterable[str]) -> None:
+        """Keep a text as the result that a repetition under the same key gives, as a `Document`.
+
+        For the running transaction; without a key the pieces are not even asked for. An action that
+        remembers nothing gives, done again under its key, the task that it was about.
         """
 
     def update(self, task_id: str, **fields: Any) -> Task:
@@ -297,6 +311,11 @@ class MetricCalculator(Protocol):
         for a period and for groups. A calculator may also have a method
         `findings(figures) -> Iterable[Insight]`: what its own figures tell, of all tasks as of a
         group; findings that rest on too few tasks are left out by whoever asks.
+
+        One whose figures change only with some events may name them in `heeds`, as types or
+        patterns such as `task.*`; while none of them happens, what it found may be kept. Whatever
+        rewrites the past (an undo, an import, a purge) counts for every calculator, and so does the
+        turn of an hour.
         """
 
 

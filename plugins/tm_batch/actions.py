@@ -12,6 +12,9 @@ from tm_core.api import Context, Document, Param, TmError, UsageError, current_r
 from . import lines
 from .results import Results
 
+_REMEMBERED = 5_000_000
+"""Bytes of results that are kept for a repetition under the same key."""
+
 
 def batch(
     ctx: Context,
@@ -27,7 +30,7 @@ def batch(
     without "args", or a list of words: ["add", "Write it", "-p", "high"]. A later line may take a
     value from an earlier result: "$1.id" by the line's number, "$plan.id" by the name that the line
     gave itself with "as": "plan". "key" makes a line an idempotent write. The results are JSON
-    lines, in order.
+    lines, in order. Done again under its --key, a batch gives the results of the first time.
 
     Raises:
         TmError: A line failed, which the message names; nothing was written.
@@ -65,6 +68,8 @@ def _all(ctx: Context, file: str, results: Results, *, each: bool) -> TmError | 
                 record = {"line": number, "ok": False, "error": error.as_dict()}
                 failure = failure or _named(error, number)
             results.add(number, record, name)
+        if not each and results.size <= _REMEMBERED:
+            ctx.remember(results.pieces())
     return failure
 
 

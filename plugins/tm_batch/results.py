@@ -42,6 +42,11 @@ class Results:
             raise UsageError(f"line {number} failed, so that it has no result")
         return record["result"]
 
+    @property
+    def size(self) -> int:
+        """Bytes, all in all."""
+        return self._file.tell()
+
     def close(self) -> None:
         """Let go of them."""
         self._file.close()

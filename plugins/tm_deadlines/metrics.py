@@ -12,6 +12,7 @@ class Deadlines:
     """How many deadlines were met and missed, and how late tasks were."""
 
     name = "deadlines"
+    heeds = ("task.*",)
 
     def __init__(self, now: str) -> None:
         self._now = now

@@ -16,6 +16,7 @@ class Feedback:
     """Counts, mean scores, and how the scores are distributed."""
 
     name = "feedback"
+    heeds = ("feedback.*", "task.deleted", "task.restored", "task.blocked")
 
     def calculate(self, tasks: TaskSet) -> Mapping[str, Any]:
         """Figures of the reviews of all tasks that are not deleted, by when they were given."""

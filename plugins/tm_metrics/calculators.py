@@ -38,6 +38,7 @@ class Tasks:
     """How many tasks there are, by status."""
 
     name = "tasks"
+    heeds = ("task.*",)
 
     def calculate(self, tasks: TaskSet) -> Mapping[str, Any]:
         """Counts of the tasks that were created in the period; deleted tasks do not count."""
@@ -63,6 +64,7 @@ class Flow:
     """How tasks flow: how many are completed, how long that takes, and what waits."""
 
     name = "flow"
+    heeds = ("task.*",)
 
     def __init__(self, now: str) -> None:
         self._now = now
@@ -176,6 +178,7 @@ class Success:
     """How completions hold: forced ones, reopened tasks, validations passed the first time."""
 
     name = "success"
+    heeds = ("task.*",)
 
     def calculate(self, tasks: TaskSet) -> Mapping[str, Any]:
         """Counts of tasks, and their shares, by when the tasks were completed or reopened.

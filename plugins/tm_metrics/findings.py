@@ -22,7 +22,7 @@ def find(ctx: Context, view: figures.View, *, fresh: bool = False) -> dict[str, 
     """What stands out, of all tasks first, then of groups in which something else does."""
     minimum = ctx.settings["minimum_tasks"]
 
-    def compute(tasks: SnapshotTasks) -> dict[str, Any]:
+    def compute(tasks: SnapshotTasks, _: figures.Past) -> dict[str, Any]:
         calculators = [each for each in figures.chosen(ctx) if hasattr(each, "findings")]
         groupings = [name for name in ctx.settings["insight_groups"] if name in tasks.groupings]
         found: list[dict[str, Any]] = []

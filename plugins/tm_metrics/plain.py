@@ -84,8 +84,9 @@ def _figures(figures: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
         label = visible(str(name)).replace("_", " ")
         if isinstance(value, Mapping):
             if value and name != "completed_per_week":
-                flat = [f"{k} {shown(v)}" for k, v in value.items() if not isinstance(v, Mapping)]
-                if len(flat) == len(value):
+                known = {k: v for k, v in value.items() if v is not None}
+                flat = [f"{k} {shown(v)}" for k, v in known.items() if not isinstance(v, Mapping)]
+                if len(flat) == len(known):
                     yield f"{indent}{label}: {', '.join(flat).replace('_', ' ')}"
                 else:
                     yield f"{indent}{label}:"

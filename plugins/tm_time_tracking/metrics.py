@@ -19,6 +19,10 @@ class Time:
     """Estimated and actual hours of completed tasks that have both."""
 
     name = "time"
+    heeds = (
+        *("task.completed", "task.reopened", "task.blocked", "task.updated", "task.cancelled"),
+        *("task.deleted", "task.restored", "timer.*"),
+    )
 
     def calculate(self, tasks: TaskSet) -> Mapping[str, Any]:
         """Sums, and how far the estimates are off; the period is that of the completion.

@@ -7,10 +7,10 @@ import io
 import json
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from itertools import islice
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
-from tm_core.api import STATUSES, Context, Field, Task, format_local, readable, visible
+from tm_core.api import STATUSES, Context, Field, Frugal, Task, format_local, readable, visible
 
 _BATCH = 500
 _HISTORY = "SELECT task_id, at, actor, session, type, data FROM event"
@@ -31,10 +31,21 @@ Writer = Callable[[Context, Selection], Iterator[str]]
 
 
 def _batches(ctx: Context, chosen: Selection) -> Iterator[list[Task]]:
-    tasks = ctx.tasks.select(chosen.where, status=chosen.status, sort="created_at")
-    while batch := list(islice(tasks, _BATCH)):
-        ctx.tasks.add_details(batch)
-        yield batch
+    """Tasks in the order of their creation, each page found by an index from where the last ended.
+
+    One query with an order would sort all tasks in memory first: the condition stands where no
+    index is chosen for it, so that the one of the order is.
+    """
+    condition, parameters = ctx.tasks.condition(chosen.where, status=chosen.status)
+    page = (
+        "SELECT task.id, task.created_at FROM task WHERE (task.created_at, task.id) > (?, ?)"
+        f" AND CASE WHEN {condition} THEN 1 ELSE 0 END = 1"
+        f" ORDER BY task.created_at, task.id LIMIT {_BATCH}"
+    )
+    last = ["", ""]
+    while rows := ctx.query(page, [*last, *parameters]):
+        last = [rows[-1]["created_at"], rows[-1]["id"]]
+        yield ctx.tasks.many([row["id"] for row in rows], details=True)
 
 
 def _histories(ctx: Context, tasks: Sequence[Task]) -> dict[str, str]:
@@ -192,5 +203,6 @@ def statuses(name: str, chosen: Sequence[str]) -> Sequence[str]:
 
 def pieces(ctx: Context, name: str, chosen: Selection) -> Generator[str, None, None]:
     """The document in a format, made from one state of the store."""
-    with ctx.snapshot():
+    frugal = ctx.database.frugal() if isinstance(ctx.database, Frugal) else nullcontext()
+    with frugal, ctx.snapshot():
         yield from WRITERS[name](ctx, chosen._replace(status=statuses(name, chosen.status)))

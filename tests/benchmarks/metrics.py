@@ -150,11 +150,13 @@ def by_hand(now: str, week_bounds: Sequence[tuple[str, str]]) -> dict[str, str]:
     )
     undeleted = "task_id NOT IN (SELECT id FROM task WHERE status = 'deleted')"
     bounds = ", ".join(f"('{first}', '{past}')" for first, past in week_bounds)
-    forced = "type = 'task.completed' AND data LIKE '%\"forced\":%'"
-    checked = "type = 'task.completed' AND data LIKE '%\"success-criteria\":%'"
+    forced = "event.type = 'task.completed' AND data LIKE '%\"forced\":%'"
+    checked = "event.type = 'task.completed' AND data LIKE '%\"success-criteria\":%'"
     validated = f"SELECT task_id, min(seq) AS seq FROM event WHERE {checked} GROUP BY task_id"
-    refused = "type = 'task.completion_refused'"
-    reopened = "type = 'task.reopened' AND json_extract(data, '$.before.status') = 'completed'"
+    refused = "event.type = 'task.completion_refused'"
+    reopened = (
+        "event.type = 'task.reopened' AND json_extract(data, '$.before.status') = 'completed'"
+    )
     return {
         "tasks": "SELECT status, count(*) FROM task WHERE status <> 'deleted' GROUP BY status",
         "time": "SELECT * FROM "
@@ -195,8 +197,9 @@ def by_hand(now: str, week_bounds: Sequence[tuple[str, str]]) -> dict[str, str]:
         f" AND {reopened} AND status <> 'deleted'),"
         f" (SELECT count(*) FROM event CROSS JOIN task WHERE task.id = task_id AND {refused}"
         " AND status <> 'deleted'), (SELECT count(DISTINCT task_id) FROM event AS e CROSS JOIN task"
-        f" WHERE task.id = task_id AND {refused} AND status = 'completed' AND NOT EXISTS"
-        f" (SELECT 1 FROM event WHERE task_id = e.task_id AND {checked})), count(*),"
+        f" WHERE task.id = task_id AND {refused.replace('event.', 'e.')}"
+        " AND status = 'completed' AND NOT EXISTS (SELECT 1 FROM event"
+        f" WHERE task_id = e.task_id AND {checked})), count(*),"
         f" sum(x.seq IS NULL AND r.seq IS NULL) FROM ({validated}) AS f CROSS JOIN task"
         f" LEFT JOIN (SELECT seq FROM event WHERE {forced}) AS x ON x.seq = f.seq"
         f" LEFT JOIN (SELECT task_id, min(seq) AS seq FROM event WHERE {refused}"

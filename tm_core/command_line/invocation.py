@@ -27,7 +27,7 @@ from tm_core.language.text import nearest, quote
 from tm_core.language.when import instant_now
 from tm_core.logs import log
 from tm_core.manager import TaskManager
-from tm_core.model import Action, Command, Field
+from tm_core.model import Action, Command, Document, Field
 from tm_core.plugin_host.actions import signature_of
 from tm_core.plugin_host.host import Host
 from tm_core.plugin_host.registry import Installed, describe
@@ -295,13 +295,12 @@ class Invocation:
                 )
         except AlreadyDone as done:
             repeated = True
-            result = manager.task_of(done.transaction_id)
+            result = manager.first_result(done)
         if repeated:
             self.output.say("Done before under this key; nothing was written")
         self.output.tell_dry_run()
-        if repeated and (
-            result is None or not (command.plugin.name == "kernel" or self.output.as_json)
-        ):
+        shown = command.plugin.name == "kernel" or self.output.as_json
+        if repeated and not (isinstance(result, Document) or (shown and result is not None)):
             return  # the view is for another result, and stdout is for data that was asked for
         self._show(command, result)
         question = getattr(result, "question", "")

@@ -12,7 +12,7 @@ from typing import Any
 from tm_core.errors import DatabaseError, FeatureDisabled, PluginError, TmError, UsageError
 from tm_core.language import values
 from tm_core.language.text import nearest
-from tm_core.model import Action, Field, Task
+from tm_core.model import Action, Document, Field, Task
 from tm_core.plugin_host.actions import Signature, signature_of
 from tm_core.plugin_host.host import Host
 from tm_core.plugin_host.registry import Installed, describe
@@ -138,7 +138,7 @@ class Performer(Writer):
             with self.options(key=key, action=action, expected=expected):
                 return self.perform(command, plugin, function, signature, given)
         except AlreadyDone as done:
-            return self.task_of(done.transaction_id)
+            return self.first_result(done)
 
     def _action(self, command: str) -> tuple[Installed, Callable[..., Any], Signature]:
         from tm_core.command_line.manifest import plugin as kernel
@@ -180,7 +180,13 @@ class Performer(Writer):
             with self.options(key=key, action=named_action(action, [arguments, named])):
                 return getattr(self, method_name(action))(*arguments, **named)
         except AlreadyDone as done:
-            return self.task_of(done.transaction_id)
+            return self.first_result(done)
+
+    def first_result(self, done: AlreadyDone) -> Any:
+        """What a repetition gives: the text that was kept, or the task that the write was about."""
+        if done.result is not None:
+            return Document(text for text in (done.result,))
+        return self.task_of(done.transaction_id)
 
     def task_of(self, transaction_id: str) -> Task | None:
         """The task that a transaction was about: that of its first event; None if it is gone."""

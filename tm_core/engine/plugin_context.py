@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,9 @@ class PluginContext:
     @property
     def remembered(self) -> dict[str, Any]:
         return self._session().changes.remembered(self._plugin)
+
+    def pass_over(self, *occasions: str) -> None:
+        self._session().changes.pass_over(self._plugin, occasions)
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -186,6 +189,9 @@ class PluginContext:
     ) -> AbstractContextManager[None]:
         changes = self._session().changes
         return changes.host.calls.entering(changes.event(event_type, task_id, data, private_to))
+
+    def remember(self, pieces: Iterable[str]) -> None:
+        self._session().changes.remember(pieces)
 
     def update(self, task_id: str, **fields: Any) -> Task:
         task: Task = self.tasks.update(task_id, **fields)

@@ -186,6 +186,14 @@ class Exclusive(Protocol):
 
 
 @runtime_checkable
+class Frugal(Protocol):
+    """A database that otherwise keeps much of what it has read in memory."""
+
+    def frugal(self) -> AbstractContextManager[None]:
+        """Reads inside keep little: for what goes through a whole store once."""
+
+
+@runtime_checkable
 class Copies(Protocol):
     """A database that can be copied to a file and back, as a whole."""
 

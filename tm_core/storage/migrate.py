@@ -39,7 +39,12 @@ class MigrationSet(Record):
     """Gives a step's SQL by its name. Called only for what is pending."""
 
 
-KERNEL_STEPS = ("0001_initial.sql", "0002_event_chain.sql", "0003_handlers_in_step.sql")
+KERNEL_STEPS = (
+    "0001_initial.sql",
+    "0002_event_chain.sql",
+    "0003_handlers_in_step.sql",
+    "0004_first_result.sql",
+)
 
 
 def kernel_migrations() -> MigrationSet:

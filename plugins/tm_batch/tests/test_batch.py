@@ -153,8 +153,14 @@ def test_keys_of_lines_and_of_the_whole(tm_cli: Cli) -> None:
     assert "line 2: the key 'k' was used for 'add'" in used.err
 
     whole = ("--key", "w")
-    batch(tm_cli, ["add", "c"], ["add", "d"], options=whole)
-    assert "Done before" in batch(tm_cli, ["add", "c"], ["add", "d"], options=whole).err
+    told = batch(tm_cli, ["add", "c"], ["add", "d"], options=whole)
+    repeated = batch(tm_cli, ["add", "c"], ["add", "d"], options=whole)
+    assert "Done before" in repeated.err
+    assert repeated.out == told.out
+    assert [each["result"]["title"] for each in records(repeated)] == ["c", "d"]
+    tried = ("--dry-run", "--key", "t")
+    batch(tm_cli, ["add", "z"], options=tried)
+    assert "Done before" not in batch(tm_cli, ["add", "z"], options=tried).err
     assert titles(tm_cli) == ["a", "b", "c", "d"]
 
     each = ("--each", "--key", "e")

@@ -1,3 +1,4 @@
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from tm_core.api import (
     UsageError,
     hookimpl,
 )
-from tm_core.testing import Cli, run_readme
+from tm_core.testing import Cli, Clock, run_readme
 from tm_metrics.calculator import MetricsCalculator
 
 pytestmark = pytest.mark.every_backend
@@ -428,3 +429,102 @@ def test_a_group_is_told_of_only_where_it_is_quite_different(tm_cli: Cli) -> Non
     assert told[0] is None
     assert "cleo" in told
     assert not {"ada", "bea"} & set(told)
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [
+                *("add", "start", "block", "complete", "refuse", "reopen", "cancel", "delete"),
+                *("restore", "estimate", "assign", "progress", "review", "undo", "archive"),
+            ]
+        ),
+        st.integers(0, 3),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def step(tm: TaskManager, name: str, number: int) -> None:
+    """Do one thing to one of the tasks, if it can be done."""
+    tasks = tm.find(status=STATUSES, sort="created_at")
+    if name == "add" or not tasks:
+        tm.add("x", success_criteria=["n == 1"], estimated_hours=number or None, assignee="ada")
+        return
+    task = tasks[number % len(tasks)].id
+    statuses = {"start": "in_progress", "block": "blocked", "reopen": "pending"}
+    statuses |= {"restore": "pending", "cancel": "cancelled"}
+    with contextlib.suppress(TmError):
+        if name in statuses:
+            tm.update(task, status=statuses[name])
+        elif name == "complete":
+            tm.complete(task, actual_hours=number + 1, validate=True, force=True)
+        elif name == "refuse":
+            tm.complete(task, measurements=["n=2"])
+        elif name == "delete":
+            tm.delete(task)
+        elif name == "estimate":
+            tm.update(task, estimated_hours=number + 1, deadline="2020-01-01")
+        elif name == "assign":
+            tm.update(task, assignee="bea")
+        elif name == "progress":
+            tm.progress(task, "on it")
+        elif name == "review":
+            tm.feedback(task, quality=number + 1)
+        elif name == "undo":
+            tm.undo()
+        else:
+            tm.store_archive(before="2031-01-01")
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
+)
+@given(steps=STEPS)
+def test_what_is_kept_of_figures_is_what_would_be_counted_anew(
+    tm_open: Open, tm_clock: Clock, steps: list[tuple[str, int]]
+) -> None:
+    """Calculators tell which events they heed; a wrong one would keep a figure that has changed."""
+    with tm_open(clock=tm_clock) as tm:
+        for name, number in steps:
+            step(tm, name, number)
+            for options in ({}, {"by": "assignee"}):
+                assert tm.metrics(**options) == tm.metrics(fresh=True, **options), name
+
+
+def test_only_what_an_event_concerns_is_counted_anew(tm_open: Open) -> None:
+    calls: list[str] = []
+
+    class Heeding:
+        def __init__(self, name: str, *heeds: str) -> None:
+            self.name = name
+            if heeds:
+                self.heeds = heeds
+
+        def calculate(self, tasks: Any) -> dict[str, Any]:
+            calls.append(self.name)
+            return {}
+
+    plugin = offering(Heeding("any"), Heeding("done", "task.completed"), Heeding("all", "task.*"))
+
+    def counted(**options: Any) -> list[str]:
+        calls.clear()
+        tm.metrics("any", "done", "all", **options)
+        return calls
+
+    tm = tm_open(plugins=[plugin], clock=Clock())
+    task = tm.add("x").id
+    assert counted() == ["any", "done", "all"]
+    assert counted() == []
+    tm.progress(task, "on it")
+    assert counted() == ["any"]
+    tm.update(task, title="y")
+    assert counted() == ["any", "all"]
+    tm.complete(task)
+    assert counted() == ["any", "done", "all"]
+    tm.undo()
+    assert counted() == ["any", "done", "all"]
+    assert counted(by="assignee") == ["any", "done", "all"]
+    tm.update(task, assignee="ada")
+    assert counted(by="assignee") == ["any", "done", "all"], "it may be in another group now"

@@ -40,7 +40,7 @@ def without_plotext(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def measured(tm: TaskManager) -> None:
     for estimated, actual in [*PAIRS, *PAIRS]:
-        task = tm.add("x", estimated_hours=estimated)
+        task = tm.add("x", estimated_hours=estimated, assignee="ada")
         tm.complete(task.id, actual_hours=actual)
 
 
@@ -100,3 +100,4 @@ def test_a_report_without_the_library(tm_store: TaskManager) -> None:
     measured(tm_store)
     report = tm_store.report()
     assert shown(views.report, report) == report.text
+    assert "None" not in report.text, "what cannot be told is left out"
