@@ -12,8 +12,9 @@ from tm_core.language import values
 from tm_core.model import Change, Field, Task
 from tm_core.storage.store import new_task_id
 
-from .changes import Changes, check_version
+from .changes import Changes
 from .reading import Reader
+from .rules import check_version
 
 if TYPE_CHECKING:
     from tm_core.context import Event

@@ -147,7 +147,7 @@ class Calls:
         try:
             with guarded():
                 result = function(*arguments, **named)
-                if isinstance(result, Iterator):
+                if result is not None and isinstance(result, Iterator):
                     result = list(result)
             if self.leave_opened(mark):
                 raise RuntimeError("it left a transaction open")
