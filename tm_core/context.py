@@ -51,6 +51,13 @@ class Context(Protocol):
         """What the plugin wants to know again later in the running transaction, by names of its
         own: it is empty when a transaction begins, and once part of it was taken back."""
 
+    def pass_over(self, *occasions: str) -> None:
+        """Take no part any more in changes for which only these occasions of `Hook.when` would call
+        `task_write`: until the transaction ends, part of it is taken back, or this is said anew.
+
+        For what happens often and rarely matters, such as the coming of each of an import's tasks.
+        """
+
     @property
     def environ(self) -> Mapping[str, str]:
         """The environment variables of whoever opened the store."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tm_core.api import STATUSES, Change, Task
-from tm_core.engine.changes import event_data, type_of
+from tm_core.engine.happening import event_data, type_of
 
 ROOT = Path(__file__).parents[2]
 _TYPE = re.compile(r"[a-z_]+\.[a-z_]+")

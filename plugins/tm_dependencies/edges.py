@@ -110,29 +110,34 @@ def bring_in(ctx: Context, task: Task, others: Sequence[str]) -> bool:
     for other in others:
         table = "dependencies_edge" if other in known else "dependencies_awaited"
         _put(ctx, table, task.id, other)
-        if table == "dependencies_awaited" and "awaited" in ctx.remembered:
-            ctx.remembered["awaited"].add(other)
+        if table == "dependencies_awaited":
+            _awaited(ctx).add(other)
     awaited = _awaiting(ctx, task.id)
     for row in awaited:
         ctx.put("dependencies_awaited", {"task_id": row["task_id"], "depends_on": task.id}, None)
         _put(ctx, "dependencies_edge", row["task_id"], task.id)
+    # As long as no task is waited for, it is of no concern which ones come.
+    ctx.pass_over(*(() if _awaited(ctx) else ("task.imported",)))
     if awaited or task.id in others:  # otherwise nobody waits for a task that is new
         check_acyclic(ctx, task.id)
     return bool(awaited)
 
 
 def _awaiting(ctx: Context, task_id: str) -> list[Row]:
-    """The edges that were kept aside until this task comes.
+    """The edges that were kept aside until this task comes."""
+    found = _awaited(ctx)
+    if len(found) <= _MOST and task_id not in found:
+        return []
+    return ctx.query("SELECT * FROM dependencies_awaited WHERE depends_on = ?", [task_id])
 
-    Of an import's many tasks few are waited for: which ones is asked once.
-    """
+
+def _awaited(ctx: Context) -> set[str]:
+    """Which tasks are waited for, few of an import's many; where they are many, some of them."""
     found: set[str] | None = ctx.remembered.get("awaited")
     if found is None:
         rows = ctx.query(f"SELECT DISTINCT depends_on FROM dependencies_awaited LIMIT {_MOST + 1}")
         found = ctx.remembered["awaited"] = {row["depends_on"] for row in rows}
-    if len(found) <= _MOST and task_id not in found:
-        return []
-    return ctx.query("SELECT * FROM dependencies_awaited WHERE depends_on = ?", [task_id])
+    return found
 
 
 def _put(ctx: Context, table: str, task_id: str, other: str) -> None:

@@ -40,7 +40,8 @@ def list_plugins() -> None:
 
 @plugins.command(
     "trace",
-    help="Run a command, and tell on stderr of each call of a plugin: its time, its result.",
+    help="Run a command, and tell on stderr of each call of a plugin: its time, its result."
+    " Options of tm itself stand before: tm -p NAME plugins trace COMMAND.",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from tm_core.api import HOOKS, Host, Run, describe
+from tm_core.api import HOOKS, Host, Run, UsageError, describe
 
 _LONGEST = 60
 
@@ -47,6 +47,12 @@ def trace(run: Run, words: Sequence[str]) -> None:
 
     It is the same run: global options stand before, as in `tm -p NAME plugins trace add x`.
     """
+    if words[0].startswith("-"):
+        # The run has its store and its plugins already: the option would be passed over in silence.
+        raise UsageError(
+            f"{words[0]} stands before 'plugins trace', not after it",
+            "tm -p NAME plugins trace COMMAND...",
+        )
     calls: list[Any] = []
     run.workspace.host.calls.watch = calls.append
     root = click.get_current_context().find_root().command

@@ -3,7 +3,8 @@
     python tests/benchmarks/scale.py
     python tests/benchmarks/scale.py --sizes 100,10000,100000,1000000 --json scale.json
 
-A store is made by an import, which is measured with it. The floor of that is fair: it reads the
+A store is made by an import, which is measured with it; one of over 100,000 tasks by an import of
+10,000, whose rows are then copied with other ids. The floor of that is fair: it reads the
 same lines, encodes the JSON of the same events, and inserts the same rows (those of the tasks and
 those of their events) into the same tables, with the same indexes and triggers, settings and
 durability. It need not check anything, ask plugins, choose ids or compute digests: `tm` adds that.
@@ -17,6 +18,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import sqlite3
 import statistics
 import sys
@@ -37,8 +39,10 @@ WARM_UP = 3
 PAGE = 50
 FILTER = "estimated_hours > 12 and priority == 'high'"
 SPAN_DAYS = 300
-TOGETHER = 100_000
-"""Tasks of one transaction of an import."""
+MOST = 100_000
+"""Tasks that are imported at most; more come by copying rows."""
+FEW = 10_000
+"""Tasks that are imported where more come by copying rows."""
 AT_ONCE = 1000
 """Rows that the floor hands to SQLite at once."""
 
@@ -174,18 +178,64 @@ def records(size: int, seed: int = 1) -> Iterator[dict[str, Any]]:
 def make_store(folder: Path, size: int, rows: Rows) -> None:
     """A store of so many tasks, and beside it the floor's."""
     folder.mkdir()
+    imported = size if size <= MOST else FEW
     lines = folder / "lines.jsonl"
     with lines.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(record) + "\n" for record in records(size))
+        file.writelines(json.dumps(record) + "\n" for record in records(imported))
     with TaskManager.open(str(folder), create=True) as tm:
         floor = Floor(store_of(folder), folder / "floor.db", tm)
-        batch = TOGETHER if size > TOGETHER else 0
-        ours = timed(lambda: tm.import_(str(lines), batch=batch))
-        each = import_floor(tm, floor, lines).part(size)
-        rows.add("import, each", ours.part(size), each)
+        ours = timed(lambda: tm.import_(str(lines)))
+        if size == imported:
+            each = import_floor(tm, floor, lines).part(size)
+            rows.add("import, each", ours.part(size), each)
         floor.connection.close()
         tm.database.query("PRAGMA wal_checkpoint(TRUNCATE)")
     lines.unlink()
+    if size > imported:
+        multiply(store_of(folder), size // imported)
+        (folder / "floor.db").unlink()
+        shutil.copyfile(store_of(folder), folder / "floor.db")
+
+
+def multiply(path: Path, times: int) -> None:
+    """Have each task so often, with its event and with ids of its own."""
+    database = sqlite3.connect(path, isolation_level=None)
+    run = database.execute
+    run("PRAGMA journal_mode = OFF")
+    run("PRAGMA synchronous = OFF")
+    run("PRAGMA cache_size = -1000000")
+    # Sorting once is several times as fast as keeping indexes in order.
+    found = run(
+        "SELECT type, name, sql FROM sqlite_master WHERE type IN ('index', 'trigger')"
+        " AND sql IS NOT NULL"
+    ).fetchall()
+    for kind, name, _ in found:
+        run(f'DROP {kind} "{name}"')
+    run(
+        f"CREATE TEMP TABLE copy AS WITH RECURSIVE number(n) AS (SELECT 2 UNION ALL SELECT n + 1"
+        f" FROM number WHERE n < {times}) SELECT id AS old, n, lower(hex(randomblob(4))) AS new"
+        " FROM number JOIN task"
+    )
+    run("CREATE INDEX copy_new ON copy (new)")
+    run("DELETE FROM copy WHERE new IN (SELECT new FROM copy GROUP BY new HAVING count(*) > 1)")
+    run("DELETE FROM copy WHERE new IN (SELECT id FROM task)")
+    for table, key in (("task", "id"), ("event", "task_id")):
+        names = [row[1] for row in run(f"PRAGMA table_info({table})") if row[1] != "seq"]
+        taken = {key: "copy.new"}
+        if table == "event":  # the digests of others would not fit
+            taken |= {"id": "printf('%022x', copy.rowid)", "digest": "NULL"}
+        values = ", ".join(taken.get(name, f"{table}.{name}") for name in names)
+        run(
+            f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM copy"
+            f" CROSS JOIN {table} WHERE {table}.{key} = copy.old"
+        )
+        if table == "task":
+            run("CREATE INDEX event_task_id ON event (task_id, seq)")
+    run("DROP INDEX event_task_id")
+    for _, _, sql in found:
+        run(sql)
+    run("PRAGMA journal_mode = WAL")
+    database.close()
 
 
 def import_floor(tm: TaskManager, floor: Floor, lines: Path) -> Timed:
@@ -229,8 +279,8 @@ def import_floor(tm: TaskManager, floor: Floor, lines: Path) -> Timed:
         "SELECT task.* FROM event JOIN task ON task.id = event.task_id ORDER BY seq"
     )
     with lines.open(encoding="utf-8") as file:
-        while found := events.fetchmany(TOGETHER):
-            same, data = tasks.fetchmany(TOGETHER), [json.loads(event[place]) for event in found]
+        while found := events.fetchmany(MOST):
+            same, data = tasks.fetchmany(MOST), [json.loads(event[place]) for event in found]
             taken = timed(lambda: bring_in(file, same, found, data))  # noqa: B023  # called at once
             total = Timed(total.wall + taken.wall, total.cpu + taken.cpu)
     source.close()

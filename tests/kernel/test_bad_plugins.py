@@ -140,6 +140,32 @@ CASES: dict[str, Bad] = {
     ),
     "calls sys.exit when imported": Bad("import sys\nsys.exit(3)\n", "SystemExit: 3"),
     "calls sys.exit": hooks("task_write", "import sys; sys.exit(0)", cause="it called sys.exit(0)"),
+    "raises what is no Exception": hooks(
+        "task_write", "raise GeneratorExit", cause="it raised GeneratorExit"
+    ),
+    "raises what is no Exception in a handler": Bad(
+        'hooks={"event_handlers": Hook("tp_probe.hooks")}',
+        "it raised CancelledError",
+        hooks=f"""{IMPORTS}
+import asyncio
+class Bad:
+    name, pattern = "bad", "*"
+    def handle(self, event):
+        raise asyncio.CancelledError
+@hookimpl
+def event_handlers():
+    return [Bad()]
+""",
+    ),
+    "takes the streams away": hooks(
+        "task_write",
+        "import sys; sys.stdout = sys.stderr = None; raise OSError('no streams')",
+        cause="no streams",
+    ),
+    "hook that depends on a setting it does not have": Bad(
+        'hooks={"task_write": Hook("tp_probe.hooks", settings=("url",))}',
+        "depends on the setting 'url', which it does not have",
+    ),
     "recursion": hooks("task_write", "task_write(ctx)", cause="RecursionError"),
     "recursion through the store": hooks(
         "task_write",

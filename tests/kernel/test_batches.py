@@ -256,3 +256,27 @@ def test_foreseeing_changes_nothing(
             tm_store.delete(task_id, purge=what == "purge")
 
     assert history(foreseen=False) == history(foreseen=True)
+
+
+def test_a_plugin_that_passes_over_an_occasion_comes_back_when_it_must(
+    tm_open: Open, make: Make
+) -> None:
+    seen: list[str] = []
+
+    def task_write(ctx: Context, change: Change) -> None:
+        seen.append(change.after.title)
+        ctx.pass_over("task.imported")
+
+    plugin = make(task_write=task_write, when=("task.imported", "assignee"))
+    tm = tm_open(plugins=[plugin])
+    for _ in range(2):
+        with tm.transaction():
+            tm.restore({"title": "first"})
+            tm.restore({"title": "passed over"})
+            tm.restore({"title": "for another reason", "assignee": "ann"})
+            with suppress(ValidationError):
+                tm.restore({"title": ""}, [])
+            with suppress(RuntimeError), tm.transaction():
+                raise RuntimeError
+            tm.restore({"title": "after a part was taken back"})
+    assert seen == ["first", "for another reason", "after a part was taken back"] * 2

@@ -17,7 +17,7 @@ from tm_core.language.syntax import names, parse
 from tm_core.language.text import visible
 from tm_core.language.values import to_column
 from tm_core.model import Field
-from tm_core.storage.sqlite import SQLiteDialect
+from tm_core.storage.sqlite_dialect import SQLiteDialect
 
 NOW = datetime(2025, 3, 5, 10, 30, tzinfo=UTC)
 RANKS = ("low", "medium", "it's")

@@ -104,11 +104,14 @@ LAYERS = """
     plugin_host.registry
     plugin_host.lock
     plugin_host.calls
-    storage.ahead
+    storage.ahead  storage.file_lock  storage.sqlite_dialect  storage.sqlite_errors
+    storage.sqlite_copies  storage.sqlite_shape
     storage.sqlite  storage.migrate
     storage.store  storage.archive  plugin_host.roster
     plugin_host.host  plugin_host.schema
     workspace
+    engine.happening  engine.rules
+    engine.asking
     engine.changes  engine.places  engine.listeners
     engine.outbox  engine.undo  engine.plugin_context  engine.opening
     engine.reading
@@ -163,16 +166,12 @@ def test_i1_the_package_itself_stands_above_nothing() -> None:
                 ), f"{path}:{node.lineno} imports at once"
 
 
-LARGE = {"storage.sqlite", "plugin_host.host", "engine.changes"}
-"""Modules that are longer than others may be; none should join them."""
-
-
 def test_a_module_of_the_kernel_is_read_in_one_sitting() -> None:
     lengths = {
         module_name(path, KERNEL).removeprefix("tm_core."): len(path.read_text("utf-8").split("\n"))
         for path in KERNEL.rglob("*.py")
     }
-    assert {name for name, lines in lengths.items() if lines > 400} <= LARGE
+    assert [name for name, lines in lengths.items() if lines > 420] == []
 
 
 # I2

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tm_core.errors import Conflict, InvalidValue, ValidationError, is_refusal
-from tm_core.hook_data import Problem
-from tm_core.language import values
-from tm_core.language.text import is_blank
+from tm_core.errors import Conflict, is_refusal
 from tm_core.language.when import instant_now
-from tm_core.model import OPEN, Change, Task
+from tm_core.model import Change, Task
 from tm_core.plugin_host.host import Host
-from tm_core.plugin_host.registry import Installed
-from tm_core.storage.sqlite import encode
+from tm_core.storage.chain import encode
 from tm_core.storage.store import Store, new_event_id
+
+from .asking import Asking
+from .happening import event_data, occasions_of, type_of
+from .rules import check_version, settle
 
 if TYPE_CHECKING:
     from tm_core.context import Context
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _STAMPS = ("updated_at", "version")
 _DEEPEST = 40
 """So many changes may bring each other about; more is a plugin that goes round in circles."""
-_ESSENTIAL = ("title", "status", "created_by", "created_at", "updated_at", "version")
 
 
 def named_action(action: str, given: object) -> str:
@@ -84,6 +83,7 @@ class Changes:
         self.expected: tuple[str, int] | None = None
         """A task and the version that it must have, for the next transaction."""
         self._context = context
+        self._asking = Asking(store, host, context)
         self._before_commit = before_commit
         self._after_commit = after_commit
         self._clock = clock
@@ -97,8 +97,6 @@ class Changes:
         self._recorders: list[list[list[Any]]] = []
         self._held: list[list[tuple[str, str | None, Mapping[str, Any]]]] = []
         """Events of changes that another change brings about: they follow its own event."""
-        self._refused: list[tuple[Change, Sequence[Problem]]] | None = []
-        """What the running transaction refused; None while that is told."""
 
     @property
     def active(self) -> bool:
@@ -142,7 +140,7 @@ class Changes:
             with self._outermost(request):
                 yield
         finally:
-            self._tell_refused()
+            self._asking.tell_refused()
 
     @contextmanager
     def _outermost(self, request: tuple[str, str] | None) -> Iterator[None]:
@@ -204,6 +202,14 @@ class Changes:
             raise Conflict(f"the key '{key}' was used for {what}", "use a new key for each write")
         raise AlreadyDone(known["transaction_id"], known["result"])
 
+    def pass_over(self, plugin: str, occasions: Iterable[str]) -> None:
+        """Let a plugin take no part in what only these occasions would bring it in for.
+
+        That holds until the transaction ends, part of it is taken back, or it says otherwise.
+        """
+        if self.active:
+            self.store.known.passed[plugin] = frozenset(occasions)
+
     @contextmanager
     def event(
         self,
@@ -217,26 +223,13 @@ class Changes:
             data = {**data, "private_to": private_to}
         with self.transaction():
             if task_id is not None and not self._depth:
-                self._validate_event(event_type, task_id)
+                self._asking.validate_event(event_type, task_id, force=self.force)
             rows: list[list[Any]] = []
             with self._recording(rows) as held:
                 yield
             self.append(event_type, task_id, {**data, **({"rows": rows} if rows else {})})
             for each in held:
                 self.append(*each)
-
-    def _validate_event(self, event_type: str, task_id: str) -> None:
-        for each in self.host.implementations("event_validate", {event_type}):
-            context = self._context(each.plugin.name)
-            try:
-                self.host.invoke(each, ctx=context, event_type=event_type, task_id=task_id)
-            except Exception as error:
-                if is_refusal(error):
-                    raise
-                self.host.blame(each.plugin, "event_validate", error)
-                if not self.force:
-                    problem = _could_not_check(each.plugin)
-                    raise ValidationError(problem.message, problem.hint) from error
 
     @contextmanager
     def _recording(
@@ -318,11 +311,15 @@ class Changes:
         self._depth += 1
         # Where nothing is recorded yet, a savepoint is all that a transaction within one is.
         bare = self.active and not (self.request or self.expected or self._recorders or self._held)
+        occasions = occasions_of(change)
         try:
+            if bare and not history and self._asking.concerns_nobody(change, occasions):
+                self._apply(change, event_type, occasions)  # no part of it can fail once it writes
+                return change.after
             with self.store.savepoint() if bare else self.transaction():
                 for event in history:  # before its own: so the log stays in order
                     self._append_past(event, change.after.id)
-                self._apply(change, event_type)
+                self._apply(change, event_type, occasions)
         finally:
             self._depth -= 1
         return change.after
@@ -338,12 +335,11 @@ class Changes:
             }
         )
 
-    def _apply(self, change: Change, event_type: str) -> None:
-        occasions = _occasions(change)
-        drafted = self._draft(change, occasions)
-        if self._settle(change) or drafted:
-            occasions = _occasions(change)
-        self._validate(change, occasions)
+    def _apply(self, change: Change, event_type: str, occasions: set[str]) -> None:
+        drafted = self._asking.draft(change, occasions)
+        if settle(change, self.store, self.now) or drafted:
+            occasions = occasions_of(change)
+        self._asking.validate(change, occasions, force=self.force, dry_run=self.dry_run)
         changed = change.changed
         if change.before is None:
             self.store.insert(change.after)
@@ -358,171 +354,11 @@ class Changes:
         for each in held:
             self.append(*each)
 
-    def _draft(self, change: Change, occasions: set[str]) -> bool:
-        """Let plugins amend the change; gives whether any did."""
-        amended = False
-        for each in self.host.implementations("task_draft", occasions):
-            saved = change.after.copy()
-            try:
-                with self.store.savepoint():
-                    self.host.invoke(each, ctx=self._context(each.plugin.name), draft=change)
-                amended = self._check_draft(change, saved) or amended
-            except Exception as error:
-                if is_refusal(error):
-                    raise
-                change.after = saved
-                self.host.blame(each.plugin, "task_draft", error)
-        return amended
-
-    def _check_draft(self, change: Change, saved: Task) -> bool:
-        """Make the values of a draft canonical; gives whether there is any other."""
-        after, fields = change.after, self.store.fields
-        if not isinstance(after, Task):
-            raise TypeError("draft.after must be a task")
-        now, then = dict(after.items()), dict(saved.items())
-        if now.keys() != then.keys():
-            raise TypeError("draft.after must keep its fields")
-        if change.before is not None and after.id != saved.id:
-            raise ValueError("the id of a task stays")
-        # A list may have been changed in place, so that it is the same in both.
-        suspect = [n for n in self.store.encoded if now[n] is not None]
-        if now == then and not suspect:
-            return False
-        for name in [*(n for n in now if now[n] != then[n]), *suspect]:
-            try:
-                after[name] = values.check(fields[name], now[name])
-            except InvalidValue as error:  # not the user's mistake
-                raise ValueError(error.message) from error
-        return True
-
-    def _settle(self, change: Change) -> bool:
-        """The kernel's own rules: canonical values, and what a status brings with it.
-
-        Gives whether they changed anything.
-        """
-        before, after = change.before, change.after
-        settled = False
-        if before is not None:
-            for name in _ESSENTIAL:
-                if after[name] is None and before[name] is not None:
-                    raise InvalidValue(f"{name} cannot be empty", field=name)
-        for name, default in self.store.defaults.items():
-            if after[name] is None:
-                if before is not None and before[name] is not None:
-                    # Most often an empty variable of a script, which must not reset anything.
-                    raise InvalidValue(f"{name} cannot be empty", field=name)
-                after[name] = default
-                settled = True
-        if is_blank(after["title"] or ""):
-            raise ValidationError(
-                "a task needs a title", "say what is to be done", problems=[{"field": "title"}]
-            )
-        if after.status == "completed":
-            if before is None or before.status != "completed":
-                settled = settled or after["completed_at"] is None
-                after["completed_at"] = after["completed_at"] or self.now
-        elif change.action != "import" and after["completed_at"] is not None:
-            settled = True
-            after["completed_at"] = None
-        if before is None or change.action == "import":
-            return settled
-        if before.status == "deleted" and (
-            after.status not in ("pending", "blocked", "deleted")
-            or (after.status == "deleted" and change.changed)
-        ):
-            raise ValidationError(
-                f"task {before.id} is deleted", f"tm update {before.id} --status pending"
-            )
-        if {before.status, after.status} == {"completed", "cancelled"}:
-            raise ValidationError(
-                f"task {before.id} is {before.status}, it cannot become {after.status}",
-                f"reopen it first: tm update {before.id} --status pending",
-            )
-        return settled
-
-    def _validate(self, change: Change, occasions: set[str]) -> None:
-        refused: list[Problem] = []
-        calls = self.host.implementations("task_validate", occasions)
-        settled = change.after.copy() if calls else change.after
-        for each in calls:
-            for problem in self._problems(each, change):
-                self._weigh(problem, change, refused)
-        change.after = settled  # what is written is what was checked, whatever a plugin did
-        for one in self.host.unusable("task_validate"):
-            # Somebody asked for what this plugin does, so that it may not pass unchecked.
-            asked = {field.name for field in self.host.manifest(one.name).fields}
-            if asked & change.options.keys():
-                self._weigh(_could_not_check(one), change, refused)
-        if not refused:
-            return
-        if self._refused is not None and not self.dry_run:
-            self._refused.append((change, refused))
-        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-        hint = refused[0].hint
-        if not hint and all(problem.overridable for problem in refused):
-            hint = "--force overrides"
-        raise ValidationError(
-            "; ".join(problem.message for problem in refused[:3])
-            if len(refused) <= 3
-            else refused[0].message + more,
-            hint,
-            problems=[problem._asdict() for problem in refused],
-        )
-
-    def _tell_refused(self) -> None:
-        """Let plugins note what was refused, now that nothing of it can be rolled back any more."""
-        told, self._refused = self._refused, None
-        if told is None:  # what is noted here is noted once, whatever becomes of it
-            return
-        try:
-            for change, problems in told:
-                self._tell_of(change, problems)
-        finally:
-            self._refused = []
-
-    def _tell_of(self, change: Change, problems: Sequence[Problem]) -> None:
-        found = list(self.host.implementations("task_refused", _occasions(change)))
-        if found and change.before is not None and self.store.get(change.after.id) is None:
-            return  # it was added by what was rolled back
-        for each in found:
-            context = self._context(each.plugin.name)
-            try:
-                self.host.invoke(each, ctx=context, change=change, problems=problems)
-            except Exception as error:
-                if not is_refusal(error):
-                    self.host.blame(each.plugin, "task_refused", error, committed=True)
-
-    def _weigh(self, problem: Problem, change: Change, refused: list[Problem]) -> None:
-        if problem.overridable and self.force:
-            change.forced.append(problem.message)
-        else:
-            refused.append(problem)
-
-    def _problems(self, each: Any, change: Change) -> Sequence[Problem]:
-        plugin: Installed = each.plugin
-        try:
-            with self.store.savepoint():  # a statement that fails spoils no more than it
-                found = list(
-                    self.host.invoke(each, ctx=self._context(plugin.name), change=change) or ()
-                )
-            wrong = next((item for item in found if not isinstance(item, Problem)), None)
-            if wrong is not None:
-                raise TypeError(f"task_validate gave {type(wrong).__name__}, not a Problem")
-            if change.data:
-                encode(change.data)
-        except Exception as error:
-            if is_refusal(error):
-                raise
-            change.data.pop(plugin.name, None)
-            self.host.blame(plugin, "task_validate", error)
-            return [_could_not_check(plugin)]
-        return found
-
     def _participate(
         self, change: Change, occasions: set[str]
     ) -> Sequence[tuple[str, str | None, Mapping[str, Any]]]:
         """Let plugins write their shares; gives the events that are to follow the change's own."""
-        calls = self.host.implementations("task_write", occasions)
+        calls = self._asking.writers(occasions)
         if not calls:
             return ()
         written = change.after.copy()
@@ -553,71 +389,3 @@ class Changes:
                 if is_refusal(error):
                     raise
                 self.host.blame(each.plugin, "task_undone", error)
-
-
-def check_version(task: Task, wanted: int | None) -> None:
-    """Raise Conflict where a task was changed since somebody saw it."""
-    if wanted is not None and task.version != wanted:
-        raise Conflict(
-            f"task {task.id} has version {task.version}, not {wanted}", "look at it and try again"
-        )
-
-
-def _could_not_check(plugin: Installed) -> Problem:
-    return Problem(
-        f"'{plugin.name}' could not check the change",
-        overridable=True,
-        hint=f"--force overrides, or tm config disable {plugin.name}",
-    )
-
-
-def _occasions(change: Change) -> set[str]:
-    """What `Hook.when` may name of a change: what it touches, and what happens by it."""
-    occasions = change.touched
-    occasions.add(type_of(change))
-    if change.before is not None:
-        occasions.update(f"{name}.changed" for name in change.changed)
-    return occasions
-
-
-def type_of(change: Change) -> str:
-    """The name of what happened to the task."""
-    before, after = change.before, change.after
-    if before is None:
-        return "task.imported" if change.action == "import" else "task.created"
-    if before.status != after.status:
-        if after.status in ("completed", "cancelled", "deleted", "blocked"):
-            return f"task.{after.status}"
-        if before.status == "deleted":
-            return "task.restored"
-        if before.status not in OPEN:
-            return "task.reopened"
-        if after.status == "in_progress":
-            return "task.started"
-        if before.status == "blocked":
-            return "task.unblocked"
-    return "task.updated"
-
-
-def event_data(change: Change) -> dict[str, Any]:
-    """What the log keeps of a change: enough to show it, to undo it and to replay it."""
-    before, after = change.before, change.after
-    data: dict[str, Any]
-    if before is None:
-        data = {"before": None, "after": {n: v for n, v in after.items() if v is not None}}
-    else:
-        changed = change.changed
-        names = [name for name in after if name in changed]
-        data = {
-            "before": {name: before.get(name) for name in names},
-            "after": {name: after[name] for name in names},
-        }
-        if names:
-            data["before"]["version"] = before.version
-    if change.rows:
-        data["rows"] = change.rows
-    if change.forced:
-        data["forced"] = change.forced
-    if change.data:
-        data["plugins"] = change.data
-    return data

@@ -73,6 +73,9 @@ class PluginContext:
     def remembered(self) -> dict[str, Any]:
         return self._session().changes.remembered(self._plugin)
 
+    def pass_over(self, *occasions: str) -> None:
+        self._session().changes.pass_over(self._plugin, occasions)
+
     @property
     def environ(self) -> Mapping[str, str]:
         return self._session().workspace.environ

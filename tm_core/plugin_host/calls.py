@@ -40,10 +40,11 @@ class Turn(Record):
 class guarded:  # noqa: N801  # used as a function; a generator would take twice as long
     """Around a plugin's code: what it prints goes to stderr, and it cannot end the process."""
 
-    __slots__ = ("_stdout",)
+    __slots__ = ("_streams",)
 
     def __enter__(self) -> None:
-        self._stdout, sys.stdout = sys.stdout, sys.stderr
+        self._streams = sys.stdout, sys.stderr
+        sys.stdout = sys.stderr
 
     def __exit__(
         self,
@@ -51,9 +52,18 @@ class guarded:  # noqa: N801  # used as a function; a generator would take twice
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        sys.stdout = self._stdout
-        if isinstance(error, SystemExit):
-            raise RuntimeError(f"it called sys.exit({error.code!r})") from error
+        sys.stdout, sys.stderr = self._streams
+        if error is not None and not isinstance(error, (Exception, KeyboardInterrupt)):
+            raise _ordinary(error) from error
+
+
+def _ordinary(error: BaseException) -> Exception:
+    """What a plugin raised, as something that ends neither process nor event loop."""
+    if isinstance(error, Exception):
+        return error
+    if isinstance(error, SystemExit):
+        return RuntimeError(f"it called sys.exit({error.code!r})")
+    return RuntimeError(f"it raised {type(error).__name__}")
 
 
 class Opened:
@@ -137,7 +147,7 @@ class Calls:
         try:
             with guarded():
                 result = function(*arguments, **named)
-                if isinstance(result, Iterator):
+                if result is not None and isinstance(result, Iterator):
                     result = list(result)
             if self.leave_opened(mark):
                 raise RuntimeError("it left a transaction open")
@@ -170,7 +180,7 @@ class Calls:
                     failed[number] = error
             return failed
         mark, clock, budget = self.mark, time.perf_counter, self._budget
-        with contextlib.redirect_stdout(sys.stderr):
+        with guarded():
             begun = clock()
             for number, (plugin, where, function) in enumerate(turns):
                 try:
@@ -179,12 +189,11 @@ class Calls:
                         list(result)
                     if self._opened and self.leave_opened(mark):
                         raise RuntimeError("it left a transaction open")
-                except SystemExit as error:
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:
                     self.leave_opened(mark)
-                    failed[number] = RuntimeError(f"it called sys.exit({error.code!r})")
-                except Exception as error:
-                    self.leave_opened(mark)
-                    failed[number] = error
+                    failed[number] = _ordinary(error)
                 ended = clock()
                 if ended - begun > budget:
                     self._note_slow(plugin, where, ended - begun)

@@ -10,7 +10,7 @@ must.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 # hashlib takes longer to import than all the rest of an event takes to write, because it loads
@@ -24,6 +24,12 @@ except ImportError:
         from hashlib import sha256
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def encode(value: Any) -> str:
+    """JSON as it is stored: compact, with letters as they are."""
+    return _encode(value)
+
 
 LINKED = ("id", "transaction_id", "at", "actor", "session", "type", "task_id", "data")
 """The columns of an event that its digest covers, in this order."""
@@ -39,7 +45,7 @@ def event_digest(event: Mapping[str, Any], previous: str) -> str:
     return link([event[name] for name in LINKED], previous)
 
 
-def link(columns: Iterable[Any], previous: str) -> str:
+def link(columns: Iterable[Any], previous: str, sha256: Callable[[bytes], Any] = sha256) -> str:
     """The digest of an event, of which there are the values of `LINKED` in their order."""
     text: str = sha256(_encode([previous, *columns]).encode()).hexdigest()
     return text

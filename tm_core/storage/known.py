@@ -21,6 +21,7 @@ class Known:
         "_savepoints",
         "chances",
         "free",
+        "passed",
         "remembered",
         "spare",
         "tails",
@@ -38,6 +39,8 @@ class Known:
         was copied never gives the same ones."""
         self.remembered: dict[str, dict[str, Any]] = {}
         """What plugins want to know again, by plugin."""
+        self.passed: dict[str, frozenset[str]] = {}
+        """Occasions at which a plugin needs not take part, by plugin."""
         self._savepoints = 0
         self._round = 0
         self._journal: list[tuple[str, str | None]] = []
@@ -46,6 +49,7 @@ class Known:
     def clear(self) -> None:
         """Know nothing any more: the transaction has ended."""
         self.remembered.clear()
+        self.passed.clear()
         self.forget()
 
     def forget(self) -> None:
@@ -90,6 +94,7 @@ class Known:
         """A savepoint failed: what was written since is not there."""
         known, since = mark
         self.remembered.clear()
+        self.passed.clear()
         if known != self._round:  # read inside of it
             self.forget()
             return

@@ -13,9 +13,8 @@ from tm_core.errors import Conflict, NotFound
 from tm_core.language import values
 from tm_core.model import Field, Task
 
-from .chain import LINKED, link
+from .chain import LINKED, encode, link
 from .known import Known, Savepoint
-from .sqlite import encode
 
 if TYPE_CHECKING:
     from tm_core.context import Event
@@ -67,6 +66,7 @@ class Store:
         self._later: Callable[[str, Sequence[Any]], None] | None = getattr(
             database, "insert_later", None
         )
+        self._sha256: Callable[[bytes], Any] | None = None
         self.known = Known()
         """What the running transaction need not ask for."""
         self.declare(fields)
@@ -158,6 +158,10 @@ class Store:
             ids: Their ids.
             new: So many more come, whose ids `spare_id` gives.
         """
+        if self._sha256 is None:
+            import hashlib  # which takes long to load and little to use
+
+            self._sha256 = hashlib.sha256
         known, query = self.known, self.database.query
         known.forget()
         given = set(ids)
@@ -257,7 +261,7 @@ class Store:
         if previous is None:
             previous = self.last_digest(task_id)
         row = (*_ABOUT(event), encode(event["data"]))
-        digest = link(row, previous)
+        digest = link(row, previous) if self._sha256 is None else link(row, previous, self._sha256)
         self.known.note(task_id, digest)
         return (*row, digest)
 

@@ -37,6 +37,12 @@ def test_a_trace_tells_of_each_call_and_leaves_the_data_alone(tm_cli: Cli) -> No
     assert re.search(r"in \d+ call\(s\) of plugins$", lines[-1])
 
 
+def test_a_trace_does_not_pass_over_options_of_tm(tm_cli: Cli) -> None:
+    refused = tm_cli("plugins", "trace", "--store", "elsewhere.db", "add", "x", code=2)
+    assert "--store stands before 'plugins trace'" in refused.err
+    assert tm_cli("list").out == ""
+
+
 def test_a_trace_of_a_command_that_fails_ends_as_it_does(tm_cli: Cli) -> None:
     task_id = tm_cli.add("x", "--criteria", '[{"criterion": "ok", "measurable": "n > 1"}]')
     refused = tm_cli("--json", "plugins", "trace", "complete", task_id, "--validate", code=5)
