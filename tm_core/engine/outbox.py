@@ -68,6 +68,8 @@ class Outbox:
         """The last event that these need not see then."""
         self._only: Event | None = None
         """That transaction's event, if it was one."""
+        self._seen = 0
+        """The last event that was there when this process served."""
 
     def note(self, first: int, types: Mapping[str, int]) -> None:
         """Note in their transaction who is on when these events happen, and whether they wait.
@@ -129,18 +131,16 @@ class Outbox:
                 with self._exclusive() as mine:
                     if not mine:
                         return
-                    left = self._serve()
+                    stopped = _IN_STEP in self._serve()
                 # Whoever committed meanwhile, and was not let in, relies on this look.
-                after = self._places.read()
-                more = bool(after.waiting.keys() - left)
-                if after.members and _IN_STEP not in left:
-                    more = more or after.last > after.seq
+                more = not stopped and self._store.last_seq() > self._seen
         finally:
             self._serving = False
 
     def _serve(self) -> set[str]:
         """Serve all for whom something waits; gives who waits on."""
         standing, own, only = self._places.read(), self._own, self._only
+        self._seen = standing.last or self._store.last_seq()
         self._own = self._only = None
         if own is not None and own == standing:
             return self._serve_in_step(standing, self._skipped, only)
@@ -181,6 +181,7 @@ class Outbox:
                     self._part(gone, seq, event["seq"])
                 seq = event["seq"]
             if self._places.settle(members, seq, all_done=True):
+                self._seen = seq
                 return behind
             if self._places.read().members != members:
                 return behind  # and begin anew with those who are in step now

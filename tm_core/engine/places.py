@@ -37,7 +37,7 @@ class Standing(Record):
     seq: int
     """The last event that they have dealt with."""
     last: int
-    """The last event that there is."""
+    """The last event that there is; 0 while no plugin has ever been in step."""
     waiting: dict[str, int]
     """The last event that each plugin behind has dealt with."""
 

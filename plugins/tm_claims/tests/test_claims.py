@@ -354,6 +354,7 @@ def test_off_it_stands_in_nobodys_way(tm_open: Open) -> None:
 # Running
 
 
+@pytest.mark.only_backend("sqlite")  # processes and signals, whatever the engine
 def test_run_holds_the_task_for_its_command(tm_cli: Cli, tm_process: Process) -> None:
     task = tm_cli.add("x")
     script = (
@@ -388,6 +389,7 @@ def test_run_holds_the_task_for_its_command(tm_cli: Cli, tm_process: Process) ->
     assert "with other values" in tm_process(*other, code=6, TM_REQUEST_ID="once").err
 
 
+@pytest.mark.only_backend("sqlite")  # processes and signals, whatever the engine
 def test_run_for_a_program_gives_the_outcome_alone(tm_cli: Cli, tm_process: Process) -> None:
     task = tm_cli.add("x")
     result = tm_process("run", task, "--json", "--", sys.executable, "-c", "print('hello')")
@@ -396,6 +398,7 @@ def test_run_for_a_program_gives_the_outcome_alone(tm_cli: Cli, tm_process: Proc
     assert result.err == "hello\n"
 
 
+@pytest.mark.only_backend("sqlite")  # processes and signals, whatever the engine
 def test_a_command_may_complete_its_task(tm_cli: Cli, tm_process: Process) -> None:
     task = tm_cli.add("x")
     tm_process("run", task, "--", sys.executable, "-m", "tm_core", "complete", task)
@@ -403,6 +406,7 @@ def test_a_command_may_complete_its_task(tm_cli: Cli, tm_process: Process) -> No
     assert tm_cli("claims", "--json").json == []
 
 
+@pytest.mark.only_backend("sqlite")  # processes and signals, whatever the engine
 def test_run_under_a_claim_that_is_held_already(tm_cli: Cli, tm_process: Process) -> None:
     task = tm_cli.add("x")
     tm_cli("claim", task)
@@ -412,6 +416,7 @@ def test_run_under_a_claim_that_is_held_already(tm_cli: Cli, tm_process: Process
     assert tm_cli.show(task)["claim"]["token"] == 1  # not the command's to give back
 
 
+@pytest.mark.only_backend("sqlite")  # processes and signals, whatever the engine
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
 def test_signals_to_a_runner(tm_cli: Cli, name: str) -> None:

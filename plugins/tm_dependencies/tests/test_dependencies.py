@@ -532,6 +532,7 @@ def python(code: str, folder: Path) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.only_backend("sqlite")  # imports, whatever the engine
 def test_a_bare_add_does_not_import_the_feature(tm_cli: Cli) -> None:
     code = (
         "import json, sys\nfrom tm_core.command_line.cli import run\nrun({arguments!r})\n"

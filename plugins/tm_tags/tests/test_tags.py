@@ -120,6 +120,7 @@ def test_the_tags_in_use_are_counted(tm_cli: Cli) -> None:
     ]
 
 
+@pytest.mark.only_backend("sqlite")  # processes, whatever the engine
 def test_tags_added_at_once_are_all_there(tm_cli: Cli) -> None:
     task = tm_cli.add("x")
     command = [sys.executable, "-m", "tm_core", "tag", task]
@@ -155,6 +156,7 @@ def test_exported_tags_come_back_and_bad_ones_do_not(tm_store: TaskManager) -> N
         tm_store.restore({"id": "11111111", "title": "y", "tags": ["a b"]})
 
 
+@pytest.mark.only_backend("sqlite")  # processes, whatever the engine
 def test_a_bare_add_imports_nothing_of_it(tm_cli: Cli) -> None:
     program = (
         "import sys; from tm_core.command_line.cli import run; run(['add', 'x']);"

@@ -314,6 +314,7 @@ def test_a_broken_export_is_refused_whole(tm_store: TaskManager, part: object) -
     assert tm_store.count() == 0
 
 
+@pytest.mark.only_backend("sqlite")  # imports, whatever the engine
 def test_adding_a_task_imports_nothing_of_it(tm_cli: Cli) -> None:
     for name in [name for name in sys.modules if name.startswith("tm_time_tracking.")]:
         del sys.modules[name]

@@ -19,6 +19,7 @@ from tm_core.api import Action, Conflict, Context, NotFound, Plugin, ValidationE
 from tm_core.testing import Cli, run_readme
 from tm_time_travel.past import past
 
+pytestmark = pytest.mark.every_backend
 README = Path(__file__).parents[1] / "README.md"
 
 
@@ -63,6 +64,7 @@ def test_all_of_a_task_is_as_it_was(tm: TaskManager) -> None:
         assert tm.get(first.id[:5]).as_dict() == next(t for t in then if t["id"] == first.id)
 
 
+@pytest.mark.only_backend("sqlite")  # looks at SQLite's own list of temporary tables
 def test_nothing_of_it_stays_after_an_error(tm: TaskManager) -> None:
     task = tm.add("x")
     at = instant_now()
