@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -16,9 +16,6 @@ from . import failures
 from .address import Address
 from .dialect import PostgresDialect
 from .statements import is_recursive, limit_of, numbered
-
-if TYPE_CHECKING:
-    pass
 
 Connection: TypeAlias = psycopg.Connection[Row]
 _BATCH = 1000
