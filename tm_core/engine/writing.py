@@ -177,8 +177,8 @@ class Writer(Reader):
         Raises:
             NotFound: There is no such task.
             Conflict: It is completed already, or was changed meanwhile.
-            ValidationError: A rule refuses it; the task is as it was. That its criteria refused it
-                is an event of its own, `task.completion_refused`.
+            ValidationError: A rule refuses it; the task is as it was. The plugin whose rule it is
+                may record the refusal, as an event of its own.
         """
         fields = {**fields, "status": "completed"}
         return self._change("complete", task_id, fields, if_version=if_version, force=force)
