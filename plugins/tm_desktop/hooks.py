@@ -5,15 +5,16 @@ from __future__ import annotations
 import fnmatch
 import os
 import platform
-import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tm_core.api import Context, Event, Finding, hookimpl, mentions, parse_instant, summary, visible
+from tm_core.api import Finding, hookimpl, mentions, parse_instant, summary, visible
+
+if TYPE_CHECKING:
+    from tm_core.api import Context, Event
 
 _FRESH = timedelta(minutes=10)
 """What is older has been missed; `tm watch` has it."""
@@ -92,8 +93,8 @@ def bubble(event: Event, title: str) -> tuple[str, str]:
 def command(heading: str, text: str) -> list[str]:
     """The program that shows it, with its arguments; empty where there is none. No shell."""
     name = _program()
-    path = shutil.which(name) if name else None
-    if path is None:
+    path = _found(name) if name else ""
+    if not path:
         return []
     if name == "osascript":
         # The texts are arguments of the script, never a part of it.
@@ -111,8 +112,19 @@ def _program() -> str:
     return "" if sys.platform == "win32" else "notify-send"
 
 
+def _found(name: str) -> str:
+    """Where the program is, or empty. `shutil.which` would bring compression to every command."""
+    for folder in os.get_exec_path():
+        path = os.path.join(folder, name)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return ""
+
+
 def _show(arguments: list[str]) -> bool:
     """Run the program; whether it came to an end. Without a screen there is no bubble."""
+    import subprocess
+
     try:
         subprocess.run(
             arguments,

@@ -7,7 +7,7 @@ from typing import Any
 
 from tm_core.api import format_local, visible
 
-from .views import bar_of, shown
+from .numbers import bar_of, shown
 
 _WIDTH = 30
 _WORTH_DRAWING = 5

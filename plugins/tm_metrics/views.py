@@ -6,8 +6,9 @@ from typing import Any
 
 from tm_core.api import Output, visible
 
+from .numbers import bar_of, shown
+
 _BAR = 32
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
 _WIDEST = 100
 """Characters of a plot; a wider one is no clearer."""
 _CURVE = 3
@@ -35,15 +36,6 @@ def lines(figures: dict[str, Any], out: Output, depth: int = 0) -> None:
                     lines(value, out, depth + 1)
         elif value is not None:
             out.data(f"{indent}{label}: {shown(value)}")
-
-
-def shown(value: Any) -> str:
-    """A figure as text."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.3f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else f"{value:g}"
-    return visible(str(value))
 
 
 def _is_series(value: dict[str, Any]) -> bool:
@@ -77,12 +69,6 @@ def _bars(counts: dict[str, int], out: Output, depth: int) -> None:
     for label, count in counts.items():
         bar = out.style(bar_of(count / most, room), "blue")
         out.data(f"{'  ' * depth}{label:>{widest}}  {bar} {count}")
-
-
-def bar_of(share: float, width: int) -> str:
-    """A bar of a share of the width, exact to an eighth of a character."""
-    eighths = round(share * width * 8)
-    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
 def insights(found: dict[str, Any], out: Output) -> None:

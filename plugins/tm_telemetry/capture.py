@@ -14,29 +14,20 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from tm_core.api import Context, InvalidValue, Row
+from tm_core.api import InvalidValue
 
-OK = "ok"
-_WORD = re.compile(r"[a-z][a-z0-9_-]{0,40}( [a-z][a-z0-9_-]{0,40}){0,2}")
-_TYPE = re.compile(r"[a-z][a-z0-9_-]{0,40}(\.[a-z][a-z0-9_-]{0,40}){0,3}")
+from .count import OK, Count
+
+if TYPE_CHECKING:
+    from tm_core.api import Context, Row
+
+_TYPE = r"[a-z][a-z0-9_-]{0,40}(\.[a-z][a-z0-9_-]{0,40}){0,3}"
+_LONGEST_NAME = 80
 _SPOOL = "commands.jsonl"
 _LARGEST_SPOOL = 1_000_000
 _KEY = ("day", "kind", "feature", "name", "outcome", "bucket")
-
-
-class Count(NamedTuple):
-    """A number, and what it counts."""
-
-    day: str
-    kind: str
-    feature: str
-    name: str
-    outcome: str
-    bucket: int
-    times: int
-    seconds: float
 
 
 class TelemetryCapture:
@@ -59,14 +50,14 @@ class TelemetryCapture:
         Raises:
             InvalidValue: The type is not lower-case words joined by dots.
         """
-        if not _TYPE.fullmatch(event_type):
+        if not re.fullmatch(_TYPE, event_type):
             raise InvalidValue("an event type is lower-case words joined by dots")
         outcome = "error" if data.get("error") else OK
         self._note("captured", "", event_type, outcome, _duration(data.get("seconds")))
 
     def capture_command(self, feature: str, name: str, outcome: str, seconds: float) -> None:
         """Count a command that has ended; its names are those of the declaration."""
-        if _WORD.fullmatch(name):
+        if _is_declared_name(name):
             self._note("command", feature, name, outcome, seconds)
 
     def counts(self) -> list[Count]:
@@ -156,7 +147,7 @@ class TelemetryCapture:
         )
         database.execute("UPDATE telemetry_mark SET seq = ? WHERE key = 'event'", [last])
         for row in rows:
-            if _TYPE.fullmatch(row["type"]):
+            if re.fullmatch(_TYPE, row["type"]):
                 yield Count(row["day"], "event", "", row["type"], OK, 0, row["n"], 0.0)
 
     def _add(self, counts: Iterable[Count]) -> None:
@@ -183,3 +174,9 @@ def _duration(value: Any) -> float:
 
 def _today() -> date:
     return datetime.now(UTC).date()
+
+
+def _is_declared_name(name: str) -> bool:
+    """Whether it is lower-case words. A pattern would be compiled anew by each command."""
+    letters = name.translate({ord(each): "x" for each in " -_"})
+    return len(name) < _LONGEST_NAME and letters.isascii() and letters.isalnum() and name.islower()

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from tm_core.api import CommandEnd, Context, TmError, hookimpl
+from tm_core.api import TmError, hookimpl
 
-from .capture import OK, TelemetryCapture
+from .capture import TelemetryCapture
+from .count import OK
 
-_CODE = re.compile(r"[a-z_]{1,40}")
+if TYPE_CHECKING:
+    from tm_core.api import CommandEnd, Context
+
+_CODE = r"[a-z_]{1,40}"
 
 
 @hookimpl
@@ -24,4 +29,4 @@ def _code(error: BaseException) -> str:
         return "interrupted"
     # Of the class: what an instance says may come from anywhere.
     code = type(error).code if isinstance(error, TmError) else "unexpected"
-    return code if _CODE.fullmatch(code) else "other"
+    return code if re.fullmatch(_CODE, code) else "other"

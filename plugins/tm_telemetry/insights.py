@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from .capture import OK, Count
+from .count import OK, Count
 
 _WEEK = timedelta(days=7)
 _SLOW = 1.0

@@ -104,7 +104,7 @@ LAYERS = """
     plugin_host.registry
     plugin_host.lock
     plugin_host.calls
-    storage.ahead  storage.file_lock  storage.sqlite_dialect  storage.sqlite_errors
+    storage.ahead  storage.sqlite_file  storage.sqlite_dialect  storage.sqlite_errors
     storage.sqlite_copies  storage.sqlite_shape
     storage.sqlite  storage.migrate
     storage.store  storage.archive  plugin_host.roster

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tm_core.errors import DamagedStore, DatabaseError, NoStore
 
-from . import file_lock
+from . import sqlite_file
 from .ahead import Ahead, PutOff
 from .sqlite_dialect import SQLiteDialect, add_functions
 from .statements import refuse_control
@@ -53,7 +53,7 @@ class SQLite:
 
     def __init__(self, path: str, *, busy_timeout: float, durable: bool, create: bool) -> None:
         self.url = path
-        self._lock = file_lock.FileLock(path + "-lock", busy_timeout)
+        self._lock = sqlite_file.FileLock(path + "-lock", busy_timeout)
         self._busy_timeout = busy_timeout
         self._durable = durable
         self._depth = 0
@@ -78,21 +78,11 @@ class SQLite:
             self._connection.close()
             raise
         self._place = os.path.abspath(self.url)
-        self._identity = _identity(self._place)
+        self._identity = sqlite_file.identity(self._place)
 
     def _connect(self, path: str, create: bool) -> sqlite3.Connection:
-        mode = "rwc" if create else "rw"
-        folder = os.path.dirname(os.path.abspath(path))
-        usable = os.access(folder, os.W_OK) or os.path.exists(path + "-shm")
-        if not create and not (usable and os.access(path, os.W_OK)):
-            mode = "ro"
-            # A reader would make a log and a shared-memory file beside the store, which its owner
-            # could not write. While there is no log, all is in the file, to be taken as it is.
-            if not _size(path + "-wal"):
-                mode = "ro&immutable=1"
-        location = os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
         connection = sqlite3.connect(
-            f"file:{location}?mode={mode}", uri=True, isolation_level=None, timeout=0
+            sqlite_file.location(path, create), uri=True, isolation_level=None, timeout=0
         )
         # The file lock makes writers queue; this covers programs that do not use it.
         connection.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout * 1000)}")
@@ -184,7 +174,7 @@ class SQLite:
             return
         with self._lock:
             # What is written into a file that has no name any more is lost with its last reader.
-            if _identity(self._place) != self._identity:
+            if sqlite_file.identity(self._place) != self._identity:
                 raise DatabaseError(
                     f"the store {self.url} was removed or replaced while it was open;"
                     " nothing was written",
@@ -249,14 +239,14 @@ class SQLite:
 
             raise unwritable(self.url + "-outbox", error) from error
         try:
-            mine = file_lock.lock_file(file, wait=False)
+            mine = sqlite_file.lock_file(file, wait=False)
             if mine:
                 os.utime(file)
             else:
                 mine = time.time() - os.fstat(file).st_mtime > _HANGS
             yield mine
         finally:
-            file_lock.unlock_file(file)  # a process that a handler has forked holds it open
+            sqlite_file.unlock_file(file)  # a process that a handler has forked holds it open
             os.close(file)
 
     def savepoint(self) -> AbstractContextManager[None]:
@@ -322,10 +312,9 @@ class SQLite:
         return {row["name"] for row in self.query("SELECT name FROM pragma_table_info(?)", [table])}
 
     def check(self) -> list[str]:
-        found = [str(row["quick_check"]) for row in self.query("PRAGMA quick_check(10)")]
-        orphans = self.query("PRAGMA foreign_key_check")
-        found += [f"a row of {row['table']} belongs to no {row['parent']}" for row in orphans[:10]]
-        return [line for line in found if line != "ok"]
+        from .sqlite_shape import faults
+
+        return faults(self)
 
     def backup(self, reason: str) -> str:
         from .sqlite_copies import place_beside
@@ -366,7 +355,7 @@ class SQLite:
     def statistics(self) -> dict[str, Any]:
         from .sqlite_shape import statistics
 
-        return statistics(self, _size(self.url + "-wal"))
+        return statistics(self, sqlite_file.size(self.url + "-wal"))
 
     def vacuum(self) -> None:
         with self._lock:
@@ -392,19 +381,3 @@ class SQLite:
 
     def close(self) -> None:
         self._connection.close()
-
-
-def _size(path: str) -> int:
-    try:
-        return os.path.getsize(path)
-    except OSError:
-        return 0
-
-
-def _identity(path: str) -> tuple[int, int]:
-    """Which file has this name; zeros for none."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return 0, 0
-    return status.st_dev, status.st_ino

@@ -1,4 +1,4 @@
-"""What SQLite tells of a store's size and tables; only what looks after stores asks for it."""
+"""What SQLite tells of a store's health, size and tables: for what looks after stores."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ def statistics(database: Database, log_bytes: int) -> dict[str, Any]:
         "free_bytes": pragma("freelist_count") * page,
         "log_bytes": log_bytes,
     }
+
+
+def faults(database: Database) -> list[str]:
+    """What is wrong with the store's own structure."""
+    found = [str(row["quick_check"]) for row in database.query("PRAGMA quick_check(10)")]
+    orphans = database.query("PRAGMA foreign_key_check")
+    found += [f"a row of {row['table']} belongs to no {row['parent']}" for row in orphans[:10]]
+    return [line for line in found if line != "ok"]
 
 
 def cascades(database: Database, table: str) -> set[str]:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tm_core import TaskManager
 from tm_core.api import Action, Context, InvalidValue, Plugin
 from tm_core.testing import Cli, run_readme
-from tm_telemetry.capture import Count, TelemetryCapture
+from tm_telemetry.capture import TelemetryCapture
+from tm_telemetry.count import Count
 from tm_telemetry.insights import figures, insights, totals
 
 TODAY = date(2025, 3, 14)

@@ -1,4 +1,7 @@
-"""A lock on a file: it goes with the process, so that a killed one never leaves it behind."""
+"""The files of a store: how they may be used, which they are, and the lock of those who write.
+
+The lock goes with the process, so that a killed one never leaves it behind.
+"""
 
 from __future__ import annotations
 
@@ -94,3 +97,35 @@ else:
     def unlock_file(file: int) -> None:
         """Let go of a lock that this process holds."""
         fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def location(path: str, create: bool) -> str:
+    """The file as SQLite takes it, with how it may be used."""
+    mode = "rwc" if create else "rw"
+    folder = os.path.dirname(os.path.abspath(path))
+    usable = os.access(folder, os.W_OK) or os.path.exists(path + "-shm")
+    if not create and not (usable and os.access(path, os.W_OK)):
+        mode = "ro"
+        # A reader would make a log and a shared-memory file beside the store, which its owner
+        # could not write. While there is no log, all is in the file, to be taken as it is.
+        if not size(path + "-wal"):
+            mode = "ro&immutable=1"
+    escaped = os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return f"file:{escaped}?mode={mode}"
+
+
+def size(path: str) -> int:
+    """The bytes of a file; 0 for none."""
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0
+
+
+def identity(path: str) -> tuple[int, int]:
+    """Which file has this name; zeros for none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return 0, 0
+    return status.st_dev, status.st_ino
