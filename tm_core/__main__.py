@@ -11,6 +11,8 @@ def main() -> NoReturn:
     from .command_line.cli import main as command_line
 
     gc.freeze()
+    # Rows come and go by thousands, and hardly any of them in circles.
+    gc.set_threshold(20_000)
     gc.enable()
     command_line()
 

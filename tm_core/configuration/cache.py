@@ -36,9 +36,9 @@ def cache_path(folder: str, kind: str, source: str) -> str:
 
     Two sources may share a file, so whoever reads it must find the source inside and compare.
     """
-    import zlib
-
-    return os.path.join(folder, f"{kind}-{zlib.crc32(os.fsencode(source)):08x}.json")
+    # A remainder by a prime tells names apart without loading a library at every start.
+    key = int.from_bytes(os.fsencode(source), "big") % (2**61 - 1)
+    return os.path.join(folder, f"{kind}-{key:016x}.json")
 
 
 def read_json(path: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +59,8 @@ class Listeners:
         """The plugins whose manifest says that they care for such events."""
         found = self._concerned.get(event_type)
         if found is None:
+            import fnmatch
+
             found = self._concerned[event_type] = frozenset(
                 name
                 for name, (_, hook) in self._host.declaring(_HOOK).items()
@@ -107,6 +108,8 @@ class Listeners:
         some = self.concerned(kind).intersection(members.split())
         if not some <= self._known.keys():
             return None
+        import fnmatch
+
         found = self._wanting[kind, members] = Wanting(
             listener
             for name in self._host.declaring(_HOOK)  # in their order

@@ -10,16 +10,17 @@ import os
 import re
 import sys
 import time
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tm_core.configuration.cache import read_json, write_json_atomically
+from tm_core.configuration.cache import cache_path, read_json, write_json_atomically
 from tm_core.configuration.settings import RESERVED_NAMES
 from tm_core.model import API_VERSION, FIELD_TYPES, Action, Command, Field, Hook, Plugin, Setting
 from tm_core.record import Record
 
 if TYPE_CHECKING:
+    from importlib.metadata import Distribution
+
     from tm_core.configuration.sets import PluginSet
 
 GROUP = "tm.plugins"
@@ -115,7 +116,7 @@ def _key() -> list[Any]:
 def _index_file(cache_folder: str | None, key: list[Any]) -> str:
     if cache_folder is None:
         return ""
-    return os.path.join(cache_folder, f"index-{zlib.crc32(repr(key).encode()):08x}.json")
+    return cache_path(cache_folder, "index", repr(key))
 
 
 def _from_index(index: Any, key: list[Any]) -> list[Installed] | None:
@@ -154,22 +155,22 @@ def _scan() -> list[tuple[Installed, str]]:
     import importlib.metadata
 
     found: list[tuple[Installed, str]] = []
+    # Once for each distribution: its metadata and its list of files are parsed at each question.
+    known: dict[Distribution | None, tuple[str, str, str]] = {None: ("", "", "")}
     for entry in importlib.metadata.entry_points(group=GROUP):
-        distribution = entry.dist
-        file = ""
-        if distribution is not None:
-            located = [f for f in distribution.files or () if f.name == "entry_points.txt"]
-            file = str(located[0].locate()) if located else ""
-        plugin = _load(
-            entry.name,
-            entry.module,
-            entry.attr,
-            distribution.name if distribution is not None else "",
-            distribution.version if distribution is not None else "",
-        )
-        found.append((plugin, file))
+        one = entry.dist
+        if one is not None and one not in known:
+            known[one] = (one.name, one.version, next(iter(_entry_point_files(one)), ""))
+        name, version, file = known[one]
+        found.append((_load(entry.name, entry.module, entry.attr, name, version), file))
     found.sort(key=lambda pair: (not pair[0].built_in, pair[0].name, pair[0].distribution))
     return _without_clashes(found)
+
+
+def _entry_point_files(distribution: Distribution) -> list[str]:
+    return [
+        str(file.locate()) for file in distribution.files or () if file.name == "entry_points.txt"
+    ]
 
 
 def _scan_sets() -> tuple[list[PluginSet], list[str]]:
@@ -198,9 +199,7 @@ def _scan_sets() -> tuple[list[PluginSet], list[str]]:
         except BaseException as raised:  # a package may raise anything, SystemExit included
             error, values = describe(raised), {}
         files.append(getattr(sys.modules.get(entry.module), "__file__", None) or "")
-        for located in (dist.files or ()) if dist is not None else ():
-            if located.name == "entry_points.txt":
-                files.append(str(located.locate()))
+        files += _entry_point_files(dist) if dist is not None else []
         sets.setdefault(entry.name, PluginSet(entry.name, origin, dict(values), error))
     return [sets[name] for name in sorted(sets)], [file for file in files if file]
 
