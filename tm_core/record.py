@@ -6,7 +6,7 @@ thirty such classes on the way to the first line of work, users would feel it at
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, ClassVar, Self, dataclass_transform
 
@@ -34,6 +34,14 @@ class Record(tuple[Any, ...]):
         if named or len(values) != len(cls._fields):
             values = cls._complete(values, named)
         return super().__new__(cls, values)
+
+    @classmethod
+    def _make(cls, values: Iterable[Any]) -> Self:
+        """One from just as many values as there are fields, quicker than by a call."""
+        made = super().__new__(cls, values)
+        if len(made) != len(cls._fields):
+            raise TypeError(f"{cls.__name__} has {len(cls._fields)} fields, not {len(made)}")
+        return made
 
     @classmethod
     def _complete(cls, values: Sequence[Any], named: dict[str, Any]) -> tuple[Any, ...]:

@@ -69,5 +69,11 @@ def test_a_copy_is_the_same(again: Any) -> None:
     assert type(found) is Place
 
 
+def test_it_is_made_of_a_row_of_just_as_many_values() -> None:
+    assert Place._make(["here", 1, ()]) == Place("here", 1)
+    with pytest.raises(TypeError, match="Place has 3 fields, not 2"):
+        Place._make(["here", 1])
+
+
 def test_it_tells_what_it_is() -> None:
     assert repr(Place("here")) == "Place(name='here', number=7, notes=())"

@@ -137,7 +137,13 @@ def _stamp(path: str) -> int:
 
 
 def _holds(stamps: Mapping[str, int]) -> bool:
-    return all(_stamp(path) == noted for path, noted in stamps.items())
+    stat = os.stat  # some hundred files at every start: what is not there is looked at apart
+    try:
+        if any(stat(path).st_mtime_ns != noted for path, noted in stamps.items() if noted):
+            return False
+    except OSError:
+        return False
+    return not any(_stamp(path) for path, noted in stamps.items() if not noted)
 
 
 def _files(found: Sequence[tuple[Installed, str]]) -> list[str]:
@@ -311,24 +317,26 @@ def _decoded(row: list[Any]) -> Installed:
 
 def _manifest(row: list[Any]) -> Plugin:
     name, summary, api, fields, hooks, actions, commands, config, folder, requires, *rest = row
-    return Plugin(
-        name,
-        summary,
-        api if isinstance(api, int) else (api[0], api[1]),
-        tuple([Field(*map(_frozen, item)) for item in fields]),
-        {
-            name: Hook(target, tuple(when), tuple(needed))
-            for name, (target, when, needed) in hooks.items()
-        },
-        {name: Action(*item) for name, item in actions.items()},
-        {name: Command(*item) for name, item in commands.items()},
-        {
-            name: Setting(kind, default, text, tuple(choices), *more)
-            for name, (kind, default, text, choices, *more) in config.items()
-        },
-        folder,
-        tuple(requires),
-        *rest,
+    return Plugin._make(
+        (
+            name,
+            summary,
+            api if isinstance(api, int) else (api[0], api[1]),
+            tuple([Field._make(map(_frozen, item)) for item in fields]),
+            {
+                name: Hook._make((target, tuple(when), tuple(needed)))
+                for name, (target, when, needed) in hooks.items()
+            },
+            {name: Action._make(item) for name, item in actions.items()},
+            {name: Command._make(item) for name, item in commands.items()},
+            {
+                name: Setting._make((kind, default, text, tuple(choices), *more))
+                for name, (kind, default, text, choices, *more) in config.items()
+            },
+            folder,
+            tuple(requires),
+            *rest,
+        )
     )
 
 
