@@ -49,8 +49,5 @@ class PostgresDialect:
         steps = "".join(", '" + step.replace("'", "''") + "'" for step in path)
         return f'(jsonb_extract_path_text(CAST({column} AS jsonb){steps}) COLLATE "C")'
 
-    def skip_locked(self) -> str:
-        return " FOR UPDATE SKIP LOCKED"
-
     def schema(self, text: str) -> str:
         return schema_text(text)

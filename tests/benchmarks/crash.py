@@ -231,24 +231,27 @@ class Plan:
         self.fresh = fresh
 
 
+def acknowledged(kept: set[str]) -> Judge:
+    """What was printed was acknowledged: it is looked for from now on."""
+
+    def judge(found: dict[str, Any], printed: list[str]) -> None:
+        kept.update(printed)
+
+    return judge
+
+
 def adds(board: Board, label: str) -> Plan:
     """Two processes at a time add tasks."""
     loop = f'(n=0; while [ $n -lt 4 ]; do n=$((n+1)); {TM} add "{label} $n" || exit; done)'
-
-    def judge(found: dict[str, Any], printed: list[str]) -> None:
-        board.there.update(printed)
-
-    return Plan(f"{loop} & {loop} & wait", judge)
+    return Plan(f"{loop} & {loop} & wait", acknowledged(board.there))
 
 
 def completes(board: Board, label: str) -> Plan:
     """Tasks are completed one after the other."""
     chosen = [board.pending.pop() for _ in range(5)]
 
-    def judge(found: dict[str, Any], printed: list[str]) -> None:
-        board.completed.update(printed)
-
-    return Plan(f"for id in {' '.join(chosen)}; do {TM} complete $id && echo $id; done", judge)
+    script = f"for id in {' '.join(chosen)}; do {TM} complete $id && echo $id; done"
+    return Plan(script, acknowledged(board.completed))
 
 
 def claims(board: Board, label: str) -> Plan:
@@ -265,21 +268,15 @@ def claims(board: Board, label: str) -> Plan:
 
 def adds_at_once(board: Board, label: str) -> Plan:
     """Two processes add one task after the other."""
-
-    def judge(found: dict[str, Any], printed: list[str]) -> None:
-        board.there.update(printed)
-
-    return Plan(f"{WORK} add {label} & {WORK} add {label} & wait", judge)
+    return Plan(f"{WORK} add {label} & {WORK} add {label} & wait", acknowledged(board.there))
 
 
 def completes_at_once(board: Board, label: str) -> Plan:
     """One process completes one task after the other."""
     chosen = [board.pending.pop() for _ in range(15)]
 
-    def judge(found: dict[str, Any], printed: list[str]) -> None:
-        board.completed.update(printed)
-
-    return Plan(f"{WORK} complete {label} {' '.join(chosen)}", judge)
+    script = f"{WORK} complete {label} {' '.join(chosen)}"
+    return Plan(script, acknowledged(board.completed))
 
 
 def claims_at_once(board: Board, label: str) -> Plan:

@@ -219,24 +219,35 @@ def test_where_the_program_starts_makes_no_difference(
     assert len(list(cache.glob("index-*.json"))) == 1
 
 
+def names(tm: Any, path: Path) -> list[str]:
+    """The plugins that a process finds with this folder on its path."""
+    found = subprocess.run(
+        [sys.executable, "-m", "tm_core", "plugins", "--json"],
+        env={**os.environ, "PYTHONPATH": str(path)},
+        cwd=tm.folder,
+        check=True,
+        capture_output=True,
+    )
+    return [row["name"] for row in json.loads(found.stdout)]
+
+
+def test_a_folder_of_the_path_that_comes_to_be_is_noticed(
+    tm: Any, site: Any, cache: Path, tmp_path: Path
+) -> None:
+    site.install("probe", MANIFEST.format(name="probe", summary=""))
+    later = tmp_path / "later"
+    assert "probe" not in names(tm, later)
+    site.folder.rename(later)
+    assert "probe" in names(tm, later)
+
+
 def test_another_path_has_an_index_of_its_own(
     tm: Any, site: Any, cache: Path, tmp_path: Path
 ) -> None:
     site.install("probe", MANIFEST.format(name="probe", summary=""))
     other = tmp_path / "other"
     other.mkdir()
-
-    def names(path: Path) -> list[str]:
-        found = subprocess.run(
-            [sys.executable, "-m", "tm_core", "plugins", "--json"],
-            env={**os.environ, "PYTHONPATH": str(path)},
-            cwd=tm.folder,
-            check=True,
-            capture_output=True,
-        )
-        return [row["name"] for row in json.loads(found.stdout)]
-
     for _ in range(2):
-        assert "probe" in names(site.folder)
-        assert "probe" not in names(other)
+        assert "probe" in names(tm, site.folder)
+        assert "probe" not in names(tm, other)
     assert len(list(cache.glob("index-*.json"))) == 2

@@ -42,9 +42,6 @@ class SQLDialect(Protocol):
     def json_part(self, column: str, *path: str) -> str:
         """A part of a JSON document as text; NULL where there is none."""
 
-    def skip_locked(self) -> str:
-        """What follows a SELECT that takes rows which no other transaction holds; may be empty."""
-
     def schema(self, text: str) -> str:
         """The statements of a migration in this engine's words.
 

@@ -40,9 +40,6 @@ class SQLiteDialect:
         steps = "".join(f'."{step}"' for step in path)
         return f"json_extract({column}, '${steps}')"
 
-    def skip_locked(self) -> str:
-        return ""
-
     def schema(self, text: str) -> str:
         return with_guards(text.replace("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT"), _guard)
 
